@@ -1,0 +1,108 @@
+/**
+ * The async path on the JS side: each call gets a number, and the addon's one dispatcher settles its promise.
+ */
+import { fromNative, QuiverError } from './errors.js';
+import { addon } from './loader.js';
+import type { Addon, NativeProgress } from './native.js';
+import type { LongCallOptions, Progress } from './types.js';
+
+interface Running {
+  resolve: (value: never) => void;
+  reject: (reason: unknown) => void;
+  onProgress?: (progress: Progress) => void;
+}
+
+const running = new Map<number, Running>();
+let next = 1;
+let connected = false;
+
+/** The addon, with its completion queue connected to the promises here. */
+export function native(): Addon {
+  const module = addon();
+  if (!connected) {
+    module.setDispatcher(dispatch);
+    connected = true;
+  }
+  return module;
+}
+
+function dispatch(call: number, error: unknown, value: unknown, progress: NativeProgress | undefined): void {
+  const waiting = running.get(call);
+  if (waiting === undefined) return; // aborted, and settled already
+  if (progress !== undefined) {
+    try {
+      waiting.onProgress?.(progress);
+    } catch (thrown) {
+      // The caller's own callback failed: stop the work and tell the caller with the callback's error.
+      running.delete(call);
+      addon().cancel(call);
+      waiting.reject(thrown);
+    }
+    return;
+  }
+  running.delete(call);
+  if (error !== undefined) waiting.reject(error);
+  else waiting.resolve(value as never);
+}
+
+export function aborted(signal: AbortSignal): QuiverError {
+  return new QuiverError('E_ABORTED', 'The call was aborted.', {
+    expected: 'a signal that is not aborted',
+    actual: 'an aborted one',
+    cause: signal.reason,
+  });
+}
+
+export function checkSignal(signal: unknown): asserts signal is AbortSignal | undefined {
+  if (signal === undefined) return;
+  if (!(signal instanceof AbortSignal)) {
+    throw new QuiverError('E_ARGUMENT', 'signal must be an AbortSignal.', {
+      expected: 'an AbortSignal',
+      actual: typeof signal,
+    });
+  }
+  if (signal.aborted) throw aborted(signal);
+}
+
+/**
+ * Starts a native call and returns what it answers.
+ *
+ * `atOnce`: reject as soon as the signal fires (reads). Otherwise the native side answers the abort itself, so that
+ * the caller learns how far a write came.
+ */
+export async function call<T>(
+  start: (module: Addon, call: number) => void,
+  options: LongCallOptions = {},
+  atOnce = false,
+): Promise<T> {
+  const { signal, onProgress } = options;
+  checkSignal(signal);
+  const module = native();
+  const number = next++;
+  let onAbort: (() => void) | undefined;
+  try {
+    return await new Promise<T>((resolve, reject) => {
+      running.set(number, { resolve, reject, ...(onProgress ? { onProgress } : {}) });
+      if (signal !== undefined) {
+        onAbort = () => {
+          module.cancel(number);
+          if (!atOnce) return;
+          running.delete(number);
+          reject(aborted(signal));
+        };
+        signal.addEventListener('abort', onAbort, { once: true });
+      }
+      try {
+        start(module, number);
+      } catch (error) {
+        running.delete(number);
+        reject(error);
+      }
+    });
+  } catch (error) {
+    // Made here, after the await: the stack then leads back through the caller's awaits.
+    throw fromNative(error, signal?.aborted === true ? signal.reason : undefined);
+  } finally {
+    if (onAbort !== undefined) signal?.removeEventListener('abort', onAbort);
+  }
+}

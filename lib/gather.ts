@@ -1,0 +1,110 @@
+/**
+ * Joins single queries that are asked in the same turn of the event loop (`Promise.all(queries.map(...))`, many
+ * requests handled together) into one native call. Nothing waits: the call leaves at the end of the current microtask
+ * queue's turn, as it would have anyway. Queries of different turns meet in native/core/coalescer.
+ */
+import { call } from './calls.js';
+import { QuiverError } from './errors.js';
+import type { NativeIndex } from './native.js';
+import { SearchResult } from './results.js';
+import type { IdArray } from './types.js';
+
+const FIRST_ROOM = 16;
+/** Copied at once when the block leaves: a millisecond at most. */
+const MAX_BLOCK_FLOATS = 1 << 20;
+
+interface Block {
+  k: number;
+  efSearch: number;
+  nprobe: number;
+  exact: boolean;
+  queries: Float32Array;
+  waiting: { resolve: (result: SearchResult) => void; reject: (reason: unknown) => void }[];
+}
+
+export class Gather {
+  readonly #native: NativeIndex;
+  readonly #dim: number;
+  readonly #blocks: Block[] = [];
+
+  constructor(native: NativeIndex, dim: number) {
+    this.#native = native;
+    this.#dim = dim;
+  }
+
+  async search(query: Float32Array, k: number, efSearch: number, nprobe: number, exact: boolean): Promise<SearchResult> {
+    const block = this.#blockFor(k, efSearch, nprobe, exact);
+    const at = block.waiting.length;
+    if ((at + 1) * this.#dim > block.queries.length) {
+      const larger = new Float32Array(block.queries.length * 2);
+      larger.set(block.queries);
+      block.queries = larger;
+    }
+    block.queries.set(query, at * this.#dim);
+    try {
+      return await new Promise((resolve, reject) => block.waiting.push({ resolve, reject }));
+    } catch (error) {
+      // Each caller gets an error of its own, with its own stack.
+      if (!(error instanceof QuiverError)) throw error;
+      const { code, message, expected, actual, cause } = error;
+      throw new QuiverError(code, message, { expected, actual, cause });
+    }
+  }
+
+  #blockFor(k: number, efSearch: number, nprobe: number, exact: boolean): Block {
+    for (const block of this.#blocks) {
+      const same =
+        block.k === k && block.efSearch === efSearch && block.nprobe === nprobe && block.exact === exact;
+      if (same && (block.waiting.length + 1) * this.#dim <= MAX_BLOCK_FLOATS) return block;
+    }
+    const block: Block = {
+      k,
+      efSearch,
+      nprobe,
+      exact,
+      queries: new Float32Array(FIRST_ROOM * this.#dim),
+      waiting: [],
+    };
+    if (this.#blocks.push(block) === 1) queueMicrotask(() => this.#leave());
+    return block;
+  }
+
+  #leave(): void {
+    for (const block of this.#blocks.splice(0)) {
+      const n = block.waiting.length;
+      call<{ ids: IdArray; distances: Float32Array }>(
+        (_, number) =>
+          this.#native.search(
+            number,
+            block.queries.subarray(0, n * this.#dim),
+            n,
+            block.k,
+            block.efSearch,
+            block.nprobe,
+            block.exact,
+            0,
+            undefined,
+          ),
+      ).then(
+        ({ ids, distances }) => {
+          const k = block.k;
+          block.waiting.forEach(({ resolve }, i) => {
+            // Copies: one caller may transfer its result away without harm to the others.
+            const own = n === 1;
+            resolve(
+              new SearchResult(
+                1,
+                k,
+                own ? ids : ids.slice(i * k, (i + 1) * k),
+                own ? distances : distances.slice(i * k, (i + 1) * k),
+              ),
+            );
+          });
+        },
+        (error: unknown) => {
+          for (const { reject } of block.waiting) reject(error);
+        },
+      );
+    }
+  }
+}

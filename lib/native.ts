@@ -1,0 +1,146 @@
+/**
+ * The surface of the addon, as native/binding registers it. A call number comes first in every async method; the
+ * dispatcher is called with it when the call ends.
+ */
+import type { IdArray } from './types.js';
+
+export interface NativeSpec {
+  dim: number;
+  metric: string;
+  metricArg: number;
+  factory: string;
+  efConstruction: number;
+  efSearch: number;
+  nprobe: number;
+}
+
+export interface NativeStats {
+  dim: number;
+  metric: string;
+  bigintIds: boolean;
+  implicitIds: boolean;
+  factory: string;
+  kind: string;
+  note: string;
+  count: number;
+  deleted: number;
+  trained: boolean;
+  mapped: boolean;
+  bytes: number;
+  generation: number;
+  M: number;
+  efConstruction: number;
+  efSearch: number;
+  nlist: number;
+  nprobe: number;
+}
+
+/** Postfix steps: an operation, then what it takes. */
+export type FilterSteps = (string | Float64Array | BigInt64Array | Uint8Array | number | undefined)[];
+
+export interface NativeVectorStaging {
+  append(vectors: Float32Array): void;
+}
+export interface NativeByteStaging {
+  append(bytes: Uint8Array): void;
+}
+
+export interface NativeIndex {
+  search(
+    call: number,
+    queries: Float32Array,
+    n: number,
+    k: number,
+    efSearch: number,
+    nprobe: number,
+    exact: boolean,
+    threads: number,
+    filter: FilterSteps | undefined,
+  ): void;
+  searchSync(
+    queries: Float32Array,
+    n: number,
+    k: number,
+    efSearch: number,
+    nprobe: number,
+    exact: boolean,
+    threads: number,
+    filter: FilterSteps | undefined,
+    ids: IdArray,
+    distances: Float32Array,
+  ): void;
+  searchOne(k: number, efSearch: number, nprobe: number, exact: boolean, limit: number): boolean;
+  range(
+    call: number,
+    queries: Float32Array,
+    n: number,
+    radius: number,
+    nprobe: number,
+    filter: FilterSteps | undefined,
+  ): void;
+  has(call: number, ids: IdArray): void;
+  ids(call: number): void;
+  get(call: number, ids: IdArray): void;
+  train(call: number, vectors: NativeVectorStaging, spec: NativeSpec | undefined): void;
+  add(call: number, vectors: NativeVectorStaging, ids: IdArray | undefined, refuseExisting: boolean): void;
+  remove(call: number, ids: IdArray): void;
+  reset(call: number): void;
+  rebuild(call: number, spec: NativeSpec | undefined): void;
+  setParameters(call: number, efConstruction: number, efSearch: number, nprobe: number): void;
+  save(call: number, path: string): void;
+  toBuffer(call: number): void;
+  exportFaiss(call: number, path: string | undefined): void;
+  count(): number;
+  stats(): NativeStats;
+  setNote(note: string): void;
+  whenQuiet(call: number): void;
+  share(): string;
+  close(call: number): void;
+}
+
+export interface NativeProgress {
+  phase: string;
+  done: number;
+  total: number;
+}
+export type Dispatcher = (
+  call: number,
+  error: unknown,
+  value: unknown,
+  progress: NativeProgress | undefined,
+) => void;
+
+export interface NativeSystem {
+  faiss: string;
+  faissOptions: string;
+  simd: string;
+  blas: string;
+  blasKernel: string;
+  threads: number;
+  gpu: boolean;
+  availableMemory: number;
+}
+
+export interface Addon {
+  NativeIndex: {
+    create(call: number, spec: NativeSpec, bigintIds: boolean, note: string): void;
+    open(call: number, path: string, mmap: boolean, verify: boolean): void;
+    fromBuffer(call: number, bytes: NativeByteStaging): void;
+    importFaiss(
+      call: number,
+      source: string | NativeByteStaging,
+      metric: string | undefined,
+      bigintIds: boolean,
+      note: string,
+    ): void;
+    attach(token: string): NativeIndex;
+  };
+  VectorStaging: new (dim: number) => NativeVectorStaging;
+  ByteStaging: new (size: number) => NativeByteStaging;
+  setDispatcher(dispatch: Dispatcher): void;
+  cancel(call: number): void;
+  scratch(): { query: Float32Array; ids: ArrayBuffer; distances: Float32Array };
+  setThreads(threads: number): void;
+  limitMemory(bytes: number): void;
+  system(): NativeSystem;
+}

@@ -1,0 +1,70 @@
+// The JS face of IndexState. Each method reads its arguments, hands work to a lane and says how to turn the outcome
+// into JS values; the names are those of lib/index.ts.
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+
+#include "core/index_state.h"
+
+namespace quiver {
+
+class Index : public Napi::ObjectWrap<Index> {
+ public:
+  static void define(Napi::Env env, Napi::Object exports);
+  explicit Index(const Napi::CallbackInfo& info);
+  ~Index() override;
+
+ private:
+  // Static: makers of an index.
+  static Napi::Value create(const Napi::CallbackInfo& info);
+  static Napi::Value open(const Napi::CallbackInfo& info);
+  static Napi::Value from_buffer(const Napi::CallbackInfo& info);
+  static Napi::Value import_faiss(const Napi::CallbackInfo& info);
+  static Napi::Value attach(const Napi::CallbackInfo& info);
+
+  // index_search.cc
+  Napi::Value search(const Napi::CallbackInfo& info);
+  Napi::Value search_sync(const Napi::CallbackInfo& info);
+  Napi::Value search_one(const Napi::CallbackInfo& info);
+  Napi::Value range(const Napi::CallbackInfo& info);
+  Napi::Value has(const Napi::CallbackInfo& info);
+  Napi::Value ids(const Napi::CallbackInfo& info);
+  Napi::Value get(const Napi::CallbackInfo& info);
+
+  // index_write.cc
+  Napi::Value train(const Napi::CallbackInfo& info);
+  Napi::Value add(const Napi::CallbackInfo& info);
+  Napi::Value remove(const Napi::CallbackInfo& info);
+  Napi::Value reset(const Napi::CallbackInfo& info);
+  Napi::Value rebuild(const Napi::CallbackInfo& info);
+  Napi::Value set_parameters(const Napi::CallbackInfo& info);
+  Napi::Value save(const Napi::CallbackInfo& info);
+  Napi::Value to_buffer(const Napi::CallbackInfo& info);
+  Napi::Value export_faiss(const Napi::CallbackInfo& info);
+
+  Napi::Value count(const Napi::CallbackInfo& info);
+  Napi::Value stats(const Napi::CallbackInfo& info);
+  Napi::Value set_note(const Napi::CallbackInfo& info);
+  Napi::Value when_quiet(const Napi::CallbackInfo& info);
+  Napi::Value share(const Napi::CallbackInfo& info);
+  Napi::Value close(const Napi::CallbackInfo& info);
+
+  // The state, or E_CLOSED.
+  const std::shared_ptr<IndexState>& state() const;
+  void account(Napi::Env env);
+  void release(Napi::Env env);
+
+  std::shared_ptr<IndexState> state_;
+  int64_t accounted_ = 0;  // bytes that V8 was told of
+};
+
+// A finished index as a JS object.
+Napi::Value wrap_state(Napi::Env env, std::shared_ptr<IndexState> state);
+// Ids as lib/ shows them: Float64Array, or BigInt64Array when `bigint`.
+Napi::Value ids_to_js(Napi::Env env, std::vector<int64_t> ids, bool bigint);
+// In place: the integers become doubles of the same size.
+void ids_to_doubles(int64_t* ids, size_t n);
+
+}  // namespace quiver

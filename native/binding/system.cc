@@ -1,0 +1,113 @@
+#include "binding/system.h"
+
+#include <faiss/Index.h>
+#include <sys/resource.h>
+
+#include <fstream>
+#include <string>
+
+#include "binding/arguments.h"
+#include "binding/environment.h"
+#include "binding/errors.h"
+#include "core/error.h"
+#include "core/executor.h"
+#include "core/memory.h"
+
+#ifdef QUIVER_OPENBLAS
+extern "C" {
+char* openblas_get_config();
+char* openblas_get_corename();
+}
+#else
+static const char* openblas_get_config() { return "not OpenBLAS"; }
+static const char* openblas_get_corename() { return "unknown"; }
+#endif
+
+namespace faiss {
+std::string get_compile_options();
+}
+
+#ifndef QUIVER_SIMD_LEVEL
+#define QUIVER_SIMD_LEVEL "unknown"
+#endif
+
+namespace quiver {
+
+namespace {
+
+Napi::Value system_info(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    auto object = Napi::Object::New(info.Env());
+    object.Set("faiss", std::to_string(FAISS_VERSION_MAJOR) + "." + std::to_string(FAISS_VERSION_MINOR) + "." +
+                            std::to_string(FAISS_VERSION_PATCH));
+    object.Set("faissOptions", faiss::get_compile_options());
+    object.Set("simd", QUIVER_SIMD_LEVEL);
+    object.Set("blas", openblas_get_config());
+    object.Set("blasKernel", openblas_get_corename());
+    object.Set("threads", Executor::instance().threads());
+    object.Set("gpu", Napi::Boolean::New(info.Env(), false));
+    object.Set("availableMemory", static_cast<double>(available_memory()));
+    return object;
+  });
+}
+
+// setThreads(n): before the first call
+Napi::Value set_threads(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const auto threads = static_cast<int>(Arguments(info).integer(0, 1, 1024));
+    if (!Executor::instance().set_threads(threads)) {
+      throw Error(code::kArgument, "threads must be set before the first call to an index; it is " +
+                                       std::to_string(Executor::instance().threads()) + " now.",
+                  "configure() before other calls", std::to_string(threads));
+    }
+    return info.Env().Undefined();
+  });
+}
+
+// limitMemory(bytes): this process may grow by so much and no more. For the process that loads foreign files.
+Napi::Value limit_memory(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const auto more = static_cast<uint64_t>(Arguments(info).integer(0, 1, int64_t{1} << 50));
+    std::ifstream file("/proc/self/statm");
+    uint64_t pages = 0;
+    file >> pages;
+    rlimit limit{};
+    limit.rlim_cur = limit.rlim_max = pages * 4096 + more;
+    if (setrlimit(RLIMIT_AS, &limit) != 0) throw Error(code::kIo, "Could not limit the memory of this process.");
+    return info.Env().Undefined();
+  });
+}
+
+Napi::Value set_dispatcher(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    if (info.Length() < 1 || !info[0].IsFunction()) {
+      throw Error(code::kArgument, "The dispatcher must be a function.", "a function", "something else");
+    }
+    Environment::of(info.Env())->set_dispatcher(info[0].As<Napi::Function>());
+    return info.Env().Undefined();
+  });
+}
+
+Napi::Value cancel(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    Environment::of(info.Env())->cancel(Arguments(info).number(0));
+    return info.Env().Undefined();
+  });
+}
+
+Napi::Value scratch(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value { return Environment::of(info.Env())->scratch(info.Env()); });
+}
+
+}  // namespace
+
+void define_system(Napi::Env env, Napi::Object exports) {
+  exports.Set("system", Napi::Function::New(env, system_info));
+  exports.Set("setThreads", Napi::Function::New(env, set_threads));
+  exports.Set("limitMemory", Napi::Function::New(env, limit_memory));
+  exports.Set("setDispatcher", Napi::Function::New(env, set_dispatcher));
+  exports.Set("cancel", Napi::Function::New(env, cancel));
+  exports.Set("scratch", Napi::Function::New(env, scratch));
+}
+
+}  // namespace quiver

@@ -1,0 +1,113 @@
+// The thread pool of the process: an interactive lane for searches and a bulk lane for everything long.
+//
+// Both lanes start at the first task and stop when the last Node environment goes away. With `threads` = t there are
+// t interactive workers (each runs FAISS on one thread: a batch is split over workers, not inside FAISS), and
+// min(t, 2) bulk workers, each with an OpenMP team of t. So the process never has more than t + 2t native threads,
+// and the bulk ones run at a lower priority, so that a training never delays a search or the event loop.
+#pragma once
+
+#include <semaphore.h>
+
+#include <algorithm>
+#include <atomic>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace quiver {
+
+struct Task {
+  virtual ~Task() = default;
+  virtual void run() = 0;
+  Task* next = nullptr;
+};
+
+// A task from any callable.
+template <typename F>
+std::unique_ptr<Task> make_task(F&& callable) {
+  struct Call final : Task {
+    explicit Call(F&& f) : call(std::forward<F>(f)) {}
+    void run() override { call(); }
+    std::decay_t<F> call;
+  };
+  return std::make_unique<Call>(std::forward<F>(callable));
+}
+
+// Tasks pushed without a lock (the JS thread pushes) and taken in order by one consumer at a time.
+class Inbox {
+ public:
+  ~Inbox();
+  void push(std::unique_ptr<Task> task);
+  // Moves all that was pushed to the end of `queue`, oldest first.
+  void drain_into(std::deque<std::unique_ptr<Task>>& queue);
+
+ private:
+  std::atomic<Task*> head_{nullptr};
+};
+
+class Lane {
+ public:
+  Lane();
+  ~Lane();
+  void start(int workers, int niceness);
+  void stop();
+  void post(std::unique_ptr<Task> task);
+  int idle() const { return idle_.load(std::memory_order_relaxed); }
+
+ private:
+  void work(int niceness);
+  std::unique_ptr<Task> take();
+
+  Inbox inbox_;
+  std::mutex mutex_;  // between workers only
+  std::deque<std::unique_ptr<Task>> ready_;
+  sem_t available_;
+  std::vector<std::thread> threads_;
+  std::atomic<int> idle_{0};
+  std::atomic<bool> stopping_{false};
+};
+
+class Executor {
+ public:
+  static Executor& instance();
+
+  // Threads of the interactive lane and of one OpenMP team. False when the lanes already run: no thread is taken away
+  // from work that has begun.
+  bool set_threads(int threads);
+  int threads() const { return threads_.load(std::memory_order_relaxed); }
+
+  void post_interactive(std::unique_ptr<Task> task);
+  void post_bulk(std::unique_ptr<Task> task);
+  int idle_interactive() const { return interactive_.idle(); }
+
+  // Cancels what runs, waits for it and ends the threads. A later post starts them again.
+  void shutdown();
+
+ private:
+  Executor() = default;
+  void ensure_started();
+
+  std::atomic<int> threads_{static_cast<int>(std::max(1u, std::thread::hardware_concurrency()))};
+  std::atomic<bool> started_{false};
+  std::mutex lifecycle_;
+  Lane interactive_;
+  Lane bulk_;
+};
+
+// Runs the tasks of one index in the bulk lane, one after the other, in the order in which they came.
+class Strand : public std::enable_shared_from_this<Strand> {
+ public:
+  void post(std::unique_ptr<Task> task);
+
+ private:
+  void schedule();
+  void run_one();
+
+  Inbox inbox_;
+  std::deque<std::unique_ptr<Task>> ready_;  // touched by the running token only
+  std::atomic<int> pending_{0};
+};
+
+}  // namespace quiver

@@ -1,0 +1,203 @@
+#include "core/faiss_file.h"
+
+#include <faiss/IndexFlat.h>
+#include <faiss/IndexIDMap.h>
+#include <faiss/IndexIVFFlat.h>
+#include <faiss/IndexPQ.h>
+#include <faiss/IndexPreTransform.h>
+#include <faiss/IndexScalarQuantizer.h>
+#include <faiss/impl/FaissException.h>
+#include <faiss/impl/zerocopy_io.h>
+#include <faiss/index_io.h>
+#include <faiss/invlists/BlockInvertedLists.h>
+#include <faiss/invlists/InvertedLists.h>
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <unordered_set>
+
+#include "core/error.h"
+#include "core/structure_check.h"
+
+namespace quiver {
+
+namespace {
+
+// IVF keeps ids in its lists: numbers the rows in the order of the ids and remembers the ids.
+std::vector<int64_t> number_lists(faiss::IndexIVF& ivf, const std::string& name) {
+  auto* lists = dynamic_cast<faiss::ArrayInvertedLists*>(ivf.invlists);
+  auto* blocks = dynamic_cast<faiss::BlockInvertedLists*>(ivf.invlists);
+  if (lists == nullptr && blocks == nullptr) {
+    throw Error(code::kUnsupported, name + " keeps its lists outside the file; merge them into it first.",
+                "lists in memory", "on-disk lists");
+  }
+  std::vector<int64_t> ids;
+  for (size_t list = 0; list < ivf.nlist; list++) {
+    const size_t size = ivf.invlists->list_size(list);
+    const faiss::InvertedLists::ScopedIds got(ivf.invlists, list);
+    for (size_t i = 0; i < size; i++) ids.push_back(got[i]);
+  }
+  if (ids.size() != static_cast<size_t>(ivf.ntotal)) {
+    throw Error(code::kCorrupt, name + " cannot be used: its lists do not hold all rows.", std::to_string(ivf.ntotal),
+                std::to_string(ids.size()));
+  }
+  std::sort(ids.begin(), ids.end());
+  bool counting = true;
+  for (size_t i = 0; i < ids.size() && counting; i++) counting = ids[i] == static_cast<int64_t>(i);
+  if (counting) return {};
+  own_memory(&ivf);
+  for (size_t list = 0; list < ivf.nlist; list++) {
+    const size_t size = ivf.invlists->list_size(list);
+    faiss::idx_t* at = lists != nullptr ? lists->ids[list].data() : blocks->ids[list].data();
+    for (size_t i = 0; i < size; i++) at[i] = std::lower_bound(ids.begin(), ids.end(), at[i]) - ids.begin();
+  }
+  ivf.direct_map.clear();
+  return ids;
+}
+
+// The index inside an IndexIDMap, which gives its content away.
+template <typename Map>
+std::unique_ptr<faiss::Index> unwrap(std::unique_ptr<faiss::Index> index, std::vector<int64_t>& ids) {
+  auto* map = dynamic_cast<Map*>(index.get());
+  ids.assign(map->id_map.begin(), map->id_map.end());
+  std::unique_ptr<faiss::Index> inner(map->index);
+  map->own_fields = false;
+  return inner;
+}
+
+void check_ids(const std::vector<int64_t>& ids, int64_t rows, const std::string& name) {
+  if (ids.empty()) return;
+  if (ids.size() != static_cast<size_t>(rows)) {
+    throw Error(code::kCorrupt, name + " cannot be used: it has not one id for each vector.", std::to_string(rows),
+                std::to_string(ids.size()));
+  }
+  std::unordered_set<int64_t> seen;
+  for (int64_t id : ids) {
+    if (seen.insert(id).second) continue;
+    throw Error(code::kExists, name + " holds the id " + std::to_string(id) + " twice; Quiver needs unique ids.",
+                "unique ids", std::to_string(id) + " twice");
+  }
+}
+
+struct TicketWriter final : faiss::IOWriter {
+  TicketWriter(Sink& target, const Ticket& call) : sink(target), ticket(call) {}
+  size_t operator()(const void* data, size_t size, size_t items) override {
+    ticket.check();
+    sink.write(data, size * items);
+    return items;
+  }
+  Sink& sink;
+  const Ticket& ticket;
+};
+
+}  // namespace
+
+std::shared_ptr<Region> read_region(const std::string& path, const Ticket& ticket) {
+  const Fd fd = open_for_reading(path);
+  const uint64_t size = size_of(fd, path);
+  if (size == 0) throw Error(code::kCorrupt, path + " is empty.", "a FAISS index", "0 bytes");
+  auto region = Region::allocate(size);
+  constexpr size_t kPiece = size_t{16} << 20;
+  for (uint64_t at = 0; at < size; at += kPiece) {
+    ticket.check();
+    read_exactly(fd, region->writable() + at, std::min<uint64_t>(kPiece, size - at), at, path);
+    ticket.report("open", static_cast<int64_t>(std::min<uint64_t>(at + kPiece, size)), static_cast<int64_t>(size));
+  }
+  return region;
+}
+
+Body read_faiss(std::shared_ptr<Region> region, const std::string& name) {
+  Body body;
+  std::vector<int64_t> ids;
+  try {
+    faiss::ZeroCopyIOReader reader(region->data(), region->size());
+    body.index.reset(faiss::read_index(&reader));
+  } catch (const faiss::FaissException& e) {
+    throw Error(code::kCorrupt, name + " is not an index that FAISS reads: " + e.msg, "a FAISS index", "other bytes");
+  }
+  if (dynamic_cast<faiss::IndexIDMap*>(body.index.get()) != nullptr) {
+    body.index = unwrap<faiss::IndexIDMap>(std::move(body.index), ids);
+  }
+  if (body.index == nullptr) throw Error(code::kCorrupt, name + " holds no index.", "a FAISS index", "none");
+  if (auto* ivf = as_ivf(base_of(body.index.get()))) {
+    auto from_lists = number_lists(*ivf, name);
+    if (!from_lists.empty() && !ids.empty()) {
+      throw Error(code::kUnsupported, name + " has ids both in its lists and around them.", "one kind of ids", "two");
+    }
+    if (!from_lists.empty()) ids = std::move(from_lists);
+  }
+  const int64_t rows = body.index->ntotal;
+  check_structure(*body.index, rows, name);
+  check_ids(ids, rows, name);
+  bool counting = true;
+  for (size_t i = 0; i < ids.size() && counting; i++) counting = ids[i] == static_cast<int64_t>(i);
+  if (counting) ids.clear();
+  body.rows = RowIds::restore(rows, std::move(ids), {}, rows);
+  body.factory = describe(body.index.get());
+  body.region = std::move(region);
+  return body;
+}
+
+void write_faiss(const Body& body, Sink& sink, const Ticket& ticket) {
+  TicketWriter writer(sink, ticket);
+  if (body.rows.implicit()) {
+    faiss::write_index(body.index.get(), &writer);
+    return;
+  }
+  faiss::IndexIDMap2 map;
+  map.index = body.index.get();
+  map.own_fields = false;
+  map.d = body.index->d;
+  map.ntotal = body.index->ntotal;
+  map.metric_type = body.index->metric_type;
+  map.metric_arg = body.index->metric_arg;
+  map.is_trained = body.index->is_trained;
+  map.id_map = body.rows.ids();
+  faiss::write_index(&map, &writer);
+}
+
+std::string describe(const faiss::Index* index) {
+  if (const auto* transform = dynamic_cast<const faiss::IndexPreTransform*>(index)) {
+    return "transformed," + describe(transform->index);
+  }
+  if (const auto* graph = as_hnsw(index)) {
+    const int links = graph->hnsw.cum_nneighbor_per_level.size() > 1 ? graph->hnsw.cum_nneighbor_per_level[1] / 2 : 0;
+    return "HNSW" + std::to_string(links) + "," + describe(graph->storage);
+  }
+  if (const auto* lists = as_ivf(index)) {
+    const bool flat = dynamic_cast<const faiss::IndexIVFFlat*>(index) != nullptr;
+    return "IVF" + std::to_string(lists->nlist) + "," + (flat ? "Flat" : std::to_string(lists->code_size) + " bytes");
+  }
+  if (const auto* pq = dynamic_cast<const faiss::IndexPQ*>(index)) {
+    return "PQ" + std::to_string(pq->pq.M) + "x" + std::to_string(pq->pq.nbits);
+  }
+  if (const auto* sq = dynamic_cast<const faiss::IndexScalarQuantizer*>(index)) {
+    switch (sq->sq.qtype) {
+      case faiss::ScalarQuantizer::QT_8bit:
+        return "SQ8";
+      case faiss::ScalarQuantizer::QT_4bit:
+        return "SQ4";
+      case faiss::ScalarQuantizer::QT_6bit:
+        return "SQ6";
+      case faiss::ScalarQuantizer::QT_fp16:
+        return "SQfp16";
+      case faiss::ScalarQuantizer::QT_bf16:
+        return "SQbf16";
+      default:
+        return "SQ";
+    }
+  }
+  return kind_of(index);
+}
+
+Metric metric_of(const faiss::Index* index) {
+  for (int i = 0; i <= static_cast<int>(Metric::kJaccard); i++) {
+    const auto metric = static_cast<Metric>(i);
+    if (metric != Metric::kCosine && faiss_metric(metric) == index->metric_type) return metric;
+  }
+  throw Error(code::kUnsupported, "The index uses a metric that Quiver does not know.", "l2, ip or another of FAISS's",
+              std::to_string(static_cast<int>(index->metric_type)));
+}
+
+}  // namespace quiver

@@ -1,0 +1,27 @@
+// Plain FAISS files and buffers, both ways: what Python's faiss.write_index wrote, and what it can read.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "core/body.h"
+#include "core/factory.h"
+#include "core/file.h"
+#include "core/ticket.h"
+
+namespace quiver {
+
+// Reads an index that FAISS wrote. Ids come from an IndexIDMap around it or from IVF lists; else rows count from 0.
+// Hostile files crash FAISS: load them in a process that may die first (lib/import.ts does).
+Body read_faiss(std::shared_ptr<Region> region, const std::string& name);
+std::shared_ptr<Region> read_region(const std::string& path, const Ticket& ticket);
+
+// Writes the index so that plain FAISS reads it: explicit ids become an IndexIDMap2. No row may be dead.
+void write_faiss(const Body& body, Sink& sink, const Ticket& ticket);
+
+// The factory string that makes such an index, as far as it can be told from the outside.
+std::string describe(const faiss::Index* index);
+// The metric of an index that carries no name for it: `cosine` cannot be told from `ip`.
+Metric metric_of(const faiss::Index* index);
+
+}  // namespace quiver

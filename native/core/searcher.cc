@@ -1,0 +1,282 @@
+#include "core/searcher.h"
+
+#include <faiss/IndexFastScan.h>
+#include <faiss/IndexIVFFastScan.h>
+#include <faiss/IndexPreTransform.h>
+#include <faiss/IndexRefine.h>
+#include <faiss/impl/AuxIndexStructures.h>
+
+#include <algorithm>
+#include <limits>
+#include <numeric>
+#include <optional>
+
+#include "core/error.h"
+#include "core/exact_scan.h"
+#include "core/structure.h"
+
+namespace quiver {
+
+namespace {
+
+// With fewer allowed rows than this, or less than this share of the rows, comparing with each beats walking a graph
+// that mostly meets rows it may not return.
+constexpr int64_t kScanRows = 2000;
+constexpr double kScanShare = 0.05;
+constexpr int kMaxFilteredEf = 4096;
+
+// The search parameters of a nest, from outside in, on the stack: FAISS takes them as a chain of pointers.
+struct Parameters {
+  faiss::SearchParametersHNSW hnsw;
+  faiss::SearchParametersIVF ivf;
+  faiss::IndexRefineSearchParameters refine;
+  faiss::SearchParametersPreTransform transform;
+
+  const faiss::SearchParameters* fill(const faiss::Index& index, const SearchOptions& options,
+                                      const faiss::IDSelector* selector, double share) {
+    if (auto* outer = dynamic_cast<const faiss::IndexPreTransform*>(&index)) {
+      transform.index_params = const_cast<faiss::SearchParameters*>(fill(*outer->index, options, selector, share));
+      return &transform;
+    }
+    if (auto* outer = dynamic_cast<const faiss::IndexRefine*>(&index)) {
+      refine.k_factor = outer->k_factor;
+      refine.base_index_params =
+          const_cast<faiss::SearchParameters*>(fill(*outer->base_index, options, selector, share));
+      return &refine;
+    }
+    if (const auto* graph = as_hnsw(&index)) return fill_hnsw(*graph, options, selector, share);
+    if (const auto* lists = as_ivf(&index)) {
+      ivf.nprobe = options.exact ? lists->nlist : options.nprobe > 0 ? options.nprobe : lists->nprobe;
+      ivf.nprobe = std::clamp<size_t>(ivf.nprobe, 1, std::max<size_t>(lists->nlist, 1));
+      ivf.sel = const_cast<faiss::IDSelector*>(selector);
+      return &ivf;
+    }
+    return nullptr;
+  }
+
+  const faiss::SearchParameters* fill_hnsw(const faiss::IndexHNSW& graph, const SearchOptions& options,
+                                           const faiss::IDSelector* selector, double share) {
+    if (dynamic_cast<const faiss::IndexHNSW2Level*>(&graph) != nullptr) return nullptr;
+    int ef = options.ef_search > 0 ? options.ef_search : graph.hnsw.efSearch;
+    // FAISS keeps rows that the filter refuses in the queue of candidates: widen it by as much as it will lose.
+    if (selector != nullptr) ef = std::max(ef, std::min(kMaxFilteredEf, static_cast<int>(ef / share)));
+    if (options.exact) ef = static_cast<int>(graph.ntotal);
+    hnsw.efSearch = ef;
+    hnsw.check_relative_distance = graph.hnsw.check_relative_distance;
+    hnsw.bounded_queue = graph.hnsw.search_bounded_queue;
+    hnsw.sel = const_cast<faiss::IDSelector*>(selector);
+    return &hnsw;
+  }
+};
+
+// Whether FAISS itself can leave rows out while it searches this kind.
+bool takes_selector(const faiss::Index& index) {
+  if (auto* outer = dynamic_cast<const faiss::IndexPreTransform*>(&index)) return takes_selector(*outer->index);
+  if (auto* outer = dynamic_cast<const faiss::IndexRefine*>(&index)) return takes_selector(*outer->base_index);
+  if (as_hnsw(&index) != nullptr) return dynamic_cast<const faiss::IndexHNSW2Level*>(&index) == nullptr;
+  return as_ivf(&index) != nullptr;
+}
+
+float worst(const faiss::Index& index) {
+  const float infinity = std::numeric_limits<float>::infinity();
+  return faiss::is_similarity_metric(index.metric_type) ? -infinity : infinity;
+}
+
+// The index behind transforms, and the queries as it sees them.
+struct Inner {
+  const faiss::Index* index;
+  const float* x;
+  std::vector<std::unique_ptr<const float[]>> owned;
+
+  Inner(const faiss::Index& outer, int64_t n, const float* queries) : index(&outer), x(queries) {
+    while (auto* transform = dynamic_cast<const faiss::IndexPreTransform*>(index)) {
+      const float* changed = transform->apply_chain(n, x);
+      if (changed != x) owned.emplace_back(changed);
+      x = changed;
+      index = transform->index;
+    }
+  }
+};
+
+}  // namespace
+
+int64_t Searcher::allowed_count() const {
+  if (count_ < 0) count_ = allowed_ != nullptr ? allowed_->count() : ids_.live();
+  return count_;
+}
+
+void Searcher::search(int64_t n, const float* x, const SearchOptions& options, int64_t* rows, float* distances) const {
+  const int64_t k = std::min(options.k, allowed_count());
+  if (k == options.k) {
+    search_k(n, x, k, options, rows, distances);
+    return;
+  }
+  // Fewer rows than asked for: FAISS would allocate for all k. Search for what there is and spread it.
+  std::fill(rows, rows + n * options.k, -1);
+  std::fill(distances, distances + n * options.k, worst(index_));
+  if (k == 0) return;
+  std::vector<int64_t> found(static_cast<size_t>(n * k));
+  std::vector<float> at(static_cast<size_t>(n * k));
+  search_k(n, x, k, options, found.data(), at.data());
+  for (int64_t q = 0; q < n; q++) {
+    std::copy_n(found.data() + q * k, k, rows + q * options.k);
+    std::copy_n(at.data() + q * k, k, distances + q * options.k);
+  }
+}
+
+void Searcher::search_k(int64_t n, const float* x, int64_t k, const SearchOptions& options, int64_t* rows,
+                        float* distances) const {
+  const faiss::Index* base = base_of(&index_);
+  const bool refined = dynamic_cast<const faiss::IndexRefine*>(&index_) != nullptr;
+  if (!restricted()) {
+    const auto* graph = as_hnsw(base);
+    const bool use_storage = options.exact && graph == &index_ && can_scan(index_);
+    search_native(use_storage ? *graph->storage : index_, n, x, k, options, nullptr, rows, distances);
+    return;
+  }
+  const Inner inner(index_, n, x);
+  const bool few = allowed_ != nullptr && (allowed_count() <= kScanRows ||
+                                           static_cast<double>(allowed_count()) < kScanShare * ids_.live());
+  if (can_scan(*inner.index) && (few || options.exact || as_codes(inner.index) != nullptr)) {
+    if (allowed_ != nullptr) {
+      exact_scan(*inner.index, n, inner.x, k, *allowed_, rows, distances);
+    } else {
+      RowSet live(ids_.rows());
+      for (int64_t row = 0; row < ids_.rows(); row++) {
+        if (!ids_.is_dead(row)) live.set(row);
+      }
+      exact_scan(*inner.index, n, inner.x, k, live, rows, distances);
+    }
+    return;
+  }
+  if (!takes_selector(index_) || (refined && as_codes(base) != nullptr)) {
+    search_overfetching(n, x, k, options, rows, distances);
+    return;
+  }
+  std::optional<RowSetSelector> chosen;
+  std::optional<LiveSelector> live;
+  const faiss::IDSelector* selector;
+  if (allowed_ != nullptr) {
+    selector = &chosen.emplace(*allowed_);
+  } else {
+    selector = &live.emplace(ids_);
+  }
+  SearchOptions wide = options;
+  if (few && as_ivf(base) != nullptr) wide.exact = true;
+  search_native(index_, n, x, k, wide, selector, rows, distances);
+  complete_short_rows(n, x, k, rows, distances);
+}
+
+void Searcher::search_native(const faiss::Index& index, int64_t n, const float* x, int64_t k,
+                             const SearchOptions& options, const faiss::IDSelector* selector, int64_t* rows,
+                             float* distances) const {
+  Parameters parameters;
+  const double share = ids_.rows() == 0 ? 1.0 : static_cast<double>(allowed_count()) / ids_.rows();
+  const auto* given = parameters.fill(index, options, selector, std::max(share, 1e-6));
+  index.search(n, x, k, distances, rows, given);
+  for (int64_t i = 0; i < n * k; i++) {
+    if (rows[i] < 0 || rows[i] >= ids_.rows()) {
+      rows[i] = -1;
+      distances[i] = worst(index_);
+    }
+  }
+}
+
+// For kinds that cannot filter (FastScan, LSH with refinement ...): ask for more, drop what is not allowed, and ask
+// for twice as many until every query is full.
+void Searcher::search_overfetching(int64_t n, const float* x, int64_t k, const SearchOptions& options, int64_t* rows,
+                                   float* distances) const {
+  const double share = static_cast<double>(allowed_count()) / static_cast<double>(ids_.rows());
+  std::fill(rows, rows + n * k, -1);
+  std::fill(distances, distances + n * k, worst(index_));
+  std::vector<int64_t> pending(static_cast<size_t>(n));
+  std::iota(pending.begin(), pending.end(), 0);
+  int64_t wanted = std::min(ids_.rows(), static_cast<int64_t>(static_cast<double>(k) / share * 1.2) + 16);
+  while (true) {
+    std::vector<int64_t> found(static_cast<size_t>(wanted));
+    std::vector<float> at(static_cast<size_t>(wanted));
+    std::vector<int64_t> still_short;
+    for (int64_t q : pending) {
+      search_native(index_, 1, x + q * index_.d, wanted, options, nullptr, found.data(), at.data());
+      int64_t filled = 0;
+      for (int64_t i = 0; i < wanted && filled < k; i++) {
+        if (found[i] < 0 || !allowed(found[i])) continue;
+        rows[q * k + filled] = found[i];
+        distances[q * k + filled] = at[i];
+        filled++;
+      }
+      if (filled < k) still_short.push_back(q);
+    }
+    if (still_short.empty() || wanted == ids_.rows()) return;
+    pending = std::move(still_short);
+    wanted = std::min(ids_.rows(), wanted * 2);
+  }
+}
+
+// A filter must never cost hits that exist: queries with fewer than k are answered again, exhaustively.
+void Searcher::complete_short_rows(int64_t n, const float* x, int64_t k, int64_t* rows, float* distances) const {
+  for (int64_t q = 0; q < n; q++) {
+    if (rows[q * k + k - 1] >= 0) continue;
+    SearchOptions all;
+    all.k = k;
+    all.exact = true;
+    const Inner inner(index_, 1, x + q * index_.d);
+    if (allowed_ != nullptr && can_scan(*inner.index)) {
+      exact_scan(*inner.index, 1, inner.x, k, *allowed_, rows + q * k, distances + q * k);
+      continue;
+    }
+    std::optional<RowSetSelector> chosen;
+    std::optional<LiveSelector> live;
+    const faiss::IDSelector* selector;
+    if (allowed_ != nullptr) {
+      selector = &chosen.emplace(*allowed_);
+    } else {
+      selector = &live.emplace(ids_);
+    }
+    search_native(index_, 1, x + q * index_.d, k, all, selector, rows + q * k, distances + q * k);
+  }
+}
+
+RangeHits Searcher::range(int64_t n, const float* x, float radius, int nprobe) const {
+  RangeHits hits;
+  hits.offsets.assign(static_cast<size_t>(n) + 1, 0);
+  if (allowed_count() == 0) return hits;
+  const faiss::Index* base = base_of(&index_);
+  if (dynamic_cast<const faiss::IndexFastScan*>(base) != nullptr) {
+    throw Error(code::kUnsupported, "FAISS's FastScan kinds have no range search. Use search() with a k, or a PQ or SQ.",
+                "a kind with range search", kind_of(&index_));
+  }
+  SearchOptions options;
+  options.nprobe = nprobe;
+  const faiss::Index* target = &index_;
+  // A graph finds what is near its path, not all within a radius: its vectors are compared one by one instead.
+  if (const auto* graph = as_hnsw(&index_)) target = graph->storage;
+  const LiveSelector live(ids_);
+  std::optional<RowSetSelector> chosen;
+  const faiss::IDSelector* selector = nullptr;
+  if (allowed_ != nullptr) {
+    selector = &chosen.emplace(*allowed_);
+  } else if (ids_.dead() > 0) {
+    selector = &live;
+  }
+  faiss::RangeSearchResult result(static_cast<size_t>(n));
+  Parameters parameters;
+  const auto* given = parameters.fill(*target, options, selector, 1.0);
+  faiss::SearchParameters flat;
+  if (given == nullptr && selector != nullptr && as_codes(target) != nullptr) {
+    flat.sel = const_cast<faiss::IDSelector*>(selector);
+    given = &flat;
+  }
+  target->range_search(n, x, radius, &result, given);
+  for (int64_t q = 0; q < n; q++) {
+    for (size_t i = result.lims[q]; i < result.lims[q + 1]; i++) {
+      if (result.labels[i] < 0 || result.labels[i] >= ids_.rows() || !allowed(result.labels[i])) continue;
+      hits.rows.push_back(result.labels[i]);
+      hits.distances.push_back(result.distances[i]);
+    }
+    hits.offsets[static_cast<size_t>(q) + 1] = hits.rows.size();
+  }
+  return hits;
+}
+
+}  // namespace quiver

@@ -1,0 +1,189 @@
+#include "core/structure.h"
+
+#include <faiss/IndexAdditiveQuantizer.h>
+#include <faiss/IndexAdditiveQuantizerFastScan.h>
+#include <faiss/IndexFastScan.h>
+#include <faiss/IndexFlat.h>
+#include <faiss/IndexIVFAdditiveQuantizer.h>
+#include <faiss/IndexIVFAdditiveQuantizerFastScan.h>
+#include <faiss/IndexIVFFastScan.h>
+#include <faiss/IndexIVFFlat.h>
+#include <faiss/IndexIVFPQ.h>
+#include <faiss/IndexLSH.h>
+#include <faiss/IndexPQ.h>
+#include <faiss/IndexPreTransform.h>
+#include <faiss/IndexRefine.h>
+#include <faiss/IndexScalarQuantizer.h>
+
+#include <utility>
+
+namespace quiver {
+
+namespace {
+
+template <typename T>
+const T* cast(const faiss::Index* index) {
+  return dynamic_cast<const T*>(index);
+}
+
+// Visits the nest from outside in: wrappers, then what they wrap.
+template <typename F>
+void walk(faiss::Index* index, F&& visit) {
+  if (index == nullptr) return;
+  visit(index);
+  if (auto* transform = dynamic_cast<faiss::IndexPreTransform*>(index)) {
+    walk(transform->index, visit);
+  } else if (auto* refine = dynamic_cast<faiss::IndexRefine*>(index)) {
+    walk(refine->base_index, visit);
+    walk(refine->refine_index, visit);
+  } else if (auto* hnsw = dynamic_cast<faiss::IndexHNSW*>(index)) {
+    walk(hnsw->storage, visit);
+  }
+}
+
+template <typename T>
+void own(faiss::MaybeOwnedVector<T>& data) {
+  if (data.is_owned) return;
+  data = faiss::MaybeOwnedVector<T>(std::vector<T>(data.data(), data.data() + data.size()));
+}
+
+template <typename T>
+void drop(faiss::MaybeOwnedVector<T>& data) {
+  if (!data.is_owned) data = faiss::MaybeOwnedVector<T>();
+}
+
+faiss::ArrayInvertedLists* array_lists(faiss::IndexIVF* ivf) {
+  return dynamic_cast<faiss::ArrayInvertedLists*>(ivf->invlists);
+}
+
+}  // namespace
+
+const faiss::Index* base_of(const faiss::Index* index) {
+  while (true) {
+    if (auto* transform = cast<faiss::IndexPreTransform>(index)) {
+      index = transform->index;
+    } else if (auto* refine = cast<faiss::IndexRefine>(index)) {
+      index = refine->base_index;
+    } else {
+      return index;
+    }
+  }
+}
+
+faiss::Index* base_of(faiss::Index* index) {
+  return const_cast<faiss::Index*>(base_of(static_cast<const faiss::Index*>(index)));
+}
+
+const faiss::IndexHNSW* as_hnsw(const faiss::Index* index) { return cast<faiss::IndexHNSW>(index); }
+const faiss::IndexIVF* as_ivf(const faiss::Index* index) { return cast<faiss::IndexIVF>(index); }
+const faiss::IndexFlatCodes* as_codes(const faiss::Index* index) { return cast<faiss::IndexFlatCodes>(index); }
+
+std::vector<faiss::IndexFlatCodes*> all_codes(faiss::Index* index) {
+  std::vector<faiss::IndexFlatCodes*> found;
+  walk(index, [&](faiss::Index* part) {
+    if (auto* codes = as_codes(part)) found.push_back(codes);
+  });
+  return found;
+}
+
+std::vector<faiss::IndexFlatCodes*> movable_codes(faiss::Index* index) {
+  bool movable = true;
+  walk(index, [&](faiss::Index* part) {
+    const bool wrapper = cast<faiss::IndexPreTransform>(part) != nullptr || cast<faiss::IndexRefine>(part) != nullptr;
+    if (!wrapper && as_codes(part) == nullptr) movable = false;
+  });
+  return movable ? all_codes(index) : std::vector<faiss::IndexFlatCodes*>{};
+}
+
+void set_row_count(faiss::Index* index, int64_t rows) {
+  walk(index, [&](faiss::Index* part) { part->ntotal = rows; });
+}
+
+namespace {
+
+// Every vector of FAISS that may be a view of a file.
+template <typename F>
+void for_each_viewable(faiss::Index* index, F&& visit) {
+  walk(index, [&](faiss::Index* part) {
+    if (auto* codes = as_codes(part)) visit(codes->codes);
+    if (auto* hnsw = as_hnsw(part)) visit(hnsw->hnsw.neighbors);
+    if (auto* ivf = as_ivf(part)) {
+      for_each_viewable(ivf->quantizer, visit);
+      if (auto* lists = array_lists(ivf)) {
+        for (auto& codes : lists->codes) visit(codes);
+        for (auto& ids : lists->ids) visit(ids);
+      }
+    }
+  });
+}
+
+}  // namespace
+
+void own_memory(faiss::Index* index) {
+  for_each_viewable(index, [](auto& data) { own(data); });
+}
+
+void drop_views(faiss::Index* index) {
+  for_each_viewable(index, [](auto& data) { drop(data); });
+}
+
+bool has_views(const faiss::Index* index) {
+  bool views = false;
+  for_each_viewable(const_cast<faiss::Index*>(index), [&](auto& data) { views = views || !data.is_owned; });
+  return views;
+}
+
+bool views_are_known(const faiss::Index* index) {
+  bool known = true;
+  walk(const_cast<faiss::Index*>(index), [&](faiss::Index* part) {
+    // Additive quantizers hold a table of norms that may be a view too, out of reach from here.
+    if (cast<faiss::IndexAdditiveQuantizer>(part) != nullptr) known = false;
+    if (cast<faiss::IndexIVFAdditiveQuantizer>(part) != nullptr) known = false;
+    if (cast<faiss::IndexIVFAdditiveQuantizerFastScan>(part) != nullptr) known = false;
+    if (cast<faiss::IndexAdditiveQuantizerFastScan>(part) != nullptr) known = false;
+  });
+  return known;
+}
+
+std::string kind_of(const faiss::Index* index) {
+  const faiss::Index* base = base_of(index);
+  if (as_hnsw(base) != nullptr) return "HNSW";
+  if (cast<faiss::IndexIVFFastScan>(base) != nullptr) return "IVF FastScan";
+  if (as_ivf(base) != nullptr) return "IVF";
+  if (cast<faiss::IndexFlat>(base) != nullptr) return "Flat";
+  if (cast<faiss::IndexPQ>(base) != nullptr) return "PQ";
+  if (cast<faiss::IndexScalarQuantizer>(base) != nullptr) return "SQ";
+  if (cast<faiss::IndexLSH>(base) != nullptr) return "LSH";
+  if (cast<faiss::IndexFastScan>(base) != nullptr) return "FastScan";
+  return "other";
+}
+
+size_t bytes_of(const faiss::Index* index) {
+  size_t bytes = 0;
+  walk(const_cast<faiss::Index*>(index), [&](faiss::Index* part) {
+    if (auto* codes = as_codes(part)) bytes += codes->codes.size();
+    if (auto* pq = dynamic_cast<faiss::IndexPQ*>(part)) bytes += pq->pq.centroids.size() * sizeof(float);
+    if (auto* scan = dynamic_cast<faiss::IndexFastScan*>(part)) bytes += scan->codes.size();
+    if (auto* hnsw = as_hnsw(part)) {
+      bytes += hnsw->hnsw.neighbors.size() * sizeof(faiss::HNSW::storage_idx_t);
+      bytes += hnsw->hnsw.offsets.size() * sizeof(size_t) + hnsw->hnsw.levels.size() * sizeof(int);
+    }
+    if (auto* ivf = as_ivf(part)) {
+      if (ivf->invlists != nullptr) {
+        for (size_t list = 0; list < ivf->nlist; list++) {
+          bytes += ivf->invlists->list_size(list) * (ivf->invlists->code_size + sizeof(faiss::idx_t));
+        }
+      }
+      if (ivf->quantizer != nullptr) bytes += bytes_of(ivf->quantizer);
+      bytes += ivf->direct_map.array.size() * sizeof(faiss::idx_t);
+    }
+    if (auto* transform = dynamic_cast<faiss::IndexPreTransform*>(part)) {
+      for (auto* step : transform->chain) {
+        if (auto* linear = dynamic_cast<faiss::LinearTransform*>(step)) bytes += linear->A.size() * sizeof(float);
+      }
+    }
+  });
+  return bytes;
+}
+
+}  // namespace quiver

@@ -1,0 +1,202 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Index } from '../../../lib/index.js';
+import type { AddBatch, IdArray, IndexOptions, Metric } from '../../../lib/types.js';
+import { rowsPerBatch } from '../../vectors/types.js';
+import { loadLibrary } from '../library.js';
+import type { BenchData } from './data.js';
+import { watchLoop } from './event-loop.js';
+import type { LoopDelay } from './event-loop.js';
+
+export const K = 10;
+/** Single searches: that many, or as many as fit the time (an exact one over 60,000 images takes milliseconds). */
+const SINGLES = { most: 1000, least: 100, seconds: 10, warmUp: 20 };
+/** A batch is repeated for that long, so that a fast index is not measured by one short call. */
+const BATCH_SECONDS = 1.5;
+
+export interface Row {
+  type: string;
+  kind: string;
+  factory: string;
+  settings: Record<string, number>;
+  buildSeconds: number;
+  /** Part of the true 10 nearest that one batch search found. */
+  recall: number;
+  /** Milliseconds of one async search after the other. */
+  single: { p50: number; p99: number; queries: number };
+  batch: { queriesPerSecond: number; queries: number };
+  bytesPerVector: number;
+  loop: { build: LoopDelay; single: LoopDelay; batch: LoopDelay; worst: LoopDelay };
+}
+
+export interface Measured {
+  rows: Row[];
+  /** While all of it ran. */
+  loop: LoopDelay;
+  seconds: number;
+}
+
+export interface MeasureOptions {
+  types: readonly string[];
+  metric: Metric;
+  signal: AbortSignal;
+  /** Told before each step: `hnsw: build`. `total` is what `update` counts up to, 0 where nothing is counted. */
+  step: <T>(name: string, total: number, work: (update: (done: number) => void) => Promise<T>) => Promise<T>;
+}
+
+/** Builds and searches an index of each type; the first flat search gives the truth that recall is measured by. */
+export async function measure(data: BenchData, options: MeasureOptions): Promise<Measured> {
+  const began = performance.now();
+  const { value: rows, delay } = await watchLoop(() => measureAll(data, options));
+  return { rows, loop: delay, seconds: (performance.now() - began) / 1000 };
+}
+
+async function measureAll(data: BenchData, options: MeasureOptions): Promise<Row[]> {
+  const rows: Row[] = [];
+  const flatFirst = [...options.types].sort((a, b) => Number(b === 'flat') - Number(a === 'flat'));
+  let truth = flatFirst[0] === 'flat' ? undefined : await exactNeighbours(data, options);
+  for (const type of flatFirst) {
+    const measured = await measureType(type, data, options, truth);
+    truth ??= measured.truth;
+    rows.push(measured.row);
+  }
+  return rows.sort((a, b) => options.types.indexOf(a.type) - options.types.indexOf(b.type));
+}
+
+/** For a run without `flat` among its types. */
+async function exactNeighbours(data: BenchData, { metric, signal, step }: MeasureOptions): Promise<IdArray> {
+  const { Index } = await loadLibrary();
+  const flat = await Index.create({ dim: data.dim, metric, type: 'flat' });
+  try {
+    return await step('exact neighbours', 0, async () => {
+      await flat.addFrom(batches(data), { signal });
+      return (await flat.search(data.queries, K, { signal })).ids;
+    });
+  } finally {
+    await flat.close();
+  }
+}
+
+async function measureType(
+  type: string,
+  data: BenchData,
+  options: MeasureOptions,
+  known: IdArray | undefined,
+): Promise<{ row: Row; truth: IdArray }> {
+  const { Index } = await loadLibrary();
+  const { step, signal, metric } = options;
+  const kind: IndexOptions = { dim: data.dim, metric, type };
+  const index = await Index.create(kind);
+  try {
+    const build = await step(`${type}: build`, data.count, (update) =>
+      watchLoop(() => buildIndex(index, type, data, signal, update)),
+    );
+    const truth =
+      known ?? (await step(`${type}: exact neighbours`, 0, () => index.search(data.queries, K, { signal }))).ids;
+    const single = await step(`${type}: single searches`, 0, () => watchLoop(() => singles(index, data, signal)));
+    const batch = await step(`${type}: batch searches`, 0, () => watchLoop(() => batchSearches(index, data, signal)));
+    const stats = index.stats();
+    const delays = [build.delay, single.delay, batch.delay];
+    const row: Row = {
+      type,
+      kind: stats.kind,
+      factory: stats.factory,
+      settings: settingsOf(stats),
+      buildSeconds: build.value,
+      recall: await recall(truth, batch.value.ids, K),
+      single: single.value,
+      batch: batch.value.speed,
+      bytesPerVector: stats.bytes / stats.count,
+      loop: {
+        build: build.delay,
+        single: single.delay,
+        batch: batch.delay,
+        worst: { p99: Math.max(...delays.map(({ p99 }) => p99)), max: Math.max(...delays.map(({ max }) => max)) },
+      },
+    };
+    return { row, truth };
+  } finally {
+    await index.close();
+  }
+}
+
+/** Train where needed, add, and wait for what still runs in the background: the seconds until the index is as it stays. */
+async function buildIndex(
+  index: Index,
+  type: string,
+  data: BenchData,
+  signal: AbortSignal,
+  update: (done: number) => void,
+): Promise<number> {
+  const began = performance.now();
+  if (type !== 'auto' && !index.stats().trained) await index.train(data.base, { signal });
+  await index.addFrom(batches(data), { signal, total: data.count, onProgress: ({ done }) => update(done) });
+  await index.ready();
+  return (performance.now() - began) / 1000;
+}
+
+/** Views, not copies: 4 MB each, as a service would stream them in. */
+function* batches({ base, dim }: BenchData): Generator<AddBatch, void, undefined> {
+  const step = rowsPerBatch(dim) * dim;
+  for (let from = 0; from < base.length; from += step) yield base.subarray(from, from + step);
+}
+
+async function singles(index: Index, data: BenchData, signal: AbortSignal): Promise<Row['single']> {
+  const { dim, queries, queryCount } = data;
+  const query = (i: number): Float32Array => queries.subarray((i % queryCount) * dim, ((i % queryCount) + 1) * dim);
+  for (let i = 0; i < SINGLES.warmUp; i++) await index.search(query(i), K);
+  const times: number[] = [];
+  const end = performance.now() + SINGLES.seconds * 1000;
+  while (times.length < SINGLES.most && (times.length < SINGLES.least || performance.now() < end)) {
+    const began = performance.now();
+    await index.search(query(times.length), K, { signal });
+    times.push(performance.now() - began);
+  }
+  times.sort((a, b) => a - b);
+  return { p50: quantile(times, 0.5), p99: quantile(times, 0.99), queries: times.length };
+}
+
+/** Nearest rank, of sorted values. */
+export function quantile(sorted: readonly number[], q: number): number {
+  return sorted[Math.max(0, Math.ceil(q * sorted.length) - 1)] ?? NaN;
+}
+
+async function batchSearches(
+  index: Index,
+  { queries, queryCount }: BenchData,
+  signal: AbortSignal,
+): Promise<{ ids: IdArray; speed: Row['batch'] }> {
+  const began = performance.now();
+  const spent = (): number => (performance.now() - began) / 1000;
+  let done = 0;
+  let ids: IdArray | undefined;
+  while (ids === undefined || spent() < BATCH_SECONDS) {
+    ({ ids } = await index.search(queries, K, { signal }));
+    done += queryCount;
+  }
+  return { ids, speed: { queriesPerSecond: done / spent(), queries: queryCount } };
+}
+
+/** Queries compared in one turn of the event loop, whose delay is being measured. */
+const RECALL_AT_ONCE = 200;
+
+/** Part of the true neighbours that were found: recall@k, the mean over all queries. */
+export async function recall(truth: IdArray, found: IdArray, k: number): Promise<number> {
+  let hits = 0;
+  let expected = 0;
+  for (let from = 0; from < truth.length; from += k) {
+    const near = new Set<number | bigint>(truth.subarray(from, from + k));
+    near.delete(-1);
+    near.delete(-1n);
+    expected += near.size;
+    for (const id of found.subarray(from, from + k)) if (near.has(id)) hits++;
+    if (from % (RECALL_AT_ONCE * k) === 0) await nextTurn();
+  }
+  return expected === 0 ? 1 : hits / expected;
+}
+
+function settingsOf(
+  stats: Partial<Record<'M' | 'efConstruction' | 'efSearch' | 'nlist' | 'nprobe', number>>,
+): Record<string, number> {
+  const names = ['M', 'efConstruction', 'efSearch', 'nlist', 'nprobe'] as const;
+  return Object.fromEntries(names.flatMap((name) => (stats[name] === undefined ? [] : [[name, stats[name]]])));
+}
