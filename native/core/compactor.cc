@@ -49,7 +49,9 @@ std::unique_ptr<faiss::Index> copy_index(const faiss::Index& index) {
   faiss::write_index(&index, &writer);
   faiss::VectorIOReader reader;
   reader.data.swap(writer.data);
-  return std::unique_ptr<faiss::Index>(faiss::read_index(&reader));
+  std::unique_ptr<faiss::Index> copy(faiss::read_index(&reader));
+  mend_after_read(copy.get());
+  return copy;
 }
 
 bool copyable_live_rows(const Body& body) {

@@ -127,6 +127,7 @@ Body read_faiss(std::shared_ptr<Region> region, const std::string& name) {
     }
     if (!from_lists.empty()) ids = std::move(from_lists);
   }
+  mend_after_read(body.index.get());
   const int64_t rows = body.index->ntotal;
   check_structure(*body.index, rows, name);
   check_ids(ids, rows, name);

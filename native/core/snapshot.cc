@@ -299,6 +299,7 @@ Loaded Snapshot::load() const {
   try {
     faiss::ZeroCopyIOReader reader(region_->data() + header.faiss.offset, header.faiss.bytes);
     loaded.body.index.reset(faiss::read_index(&reader));
+    mend_after_read(loaded.body.index.get());
   } catch (const faiss::FaissException& e) {
     corrupt(name, "FAISS refuses its contents: " + e.msg);
   }

@@ -9,6 +9,7 @@
 #include <faiss/IndexIVFFastScan.h>
 #include <faiss/IndexIVFFlat.h>
 #include <faiss/IndexIVFPQ.h>
+#include <faiss/IndexIVFPQFastScan.h>
 #include <faiss/IndexLSH.h>
 #include <faiss/IndexPQ.h>
 #include <faiss/IndexPreTransform.h>
@@ -131,6 +132,13 @@ bool has_views(const faiss::Index* index) {
   bool views = false;
   for_each_viewable(const_cast<faiss::Index*>(index), [&](auto& data) { views = views || !data.is_owned; });
   return views;
+}
+
+void mend_after_read(faiss::Index* index) {
+  walk(index, [](faiss::Index* part) {
+    if (auto* lists = dynamic_cast<faiss::IndexIVFPQFastScan*>(part)) lists->fine_quantizer = &lists->pq;
+    if (auto* lists = dynamic_cast<faiss::IndexIVFAdditiveQuantizerFastScan*>(part)) lists->fine_quantizer = lists->aq;
+  });
 }
 
 bool views_are_known(const faiss::Index* index) {

@@ -49,6 +49,9 @@ bool has_views(const faiss::Index* index);
 // Whether own_memory() reaches every view that this nest can have.
 bool views_are_known(const faiss::Index* index);
 
+// Sets what FAISS 1.12 forgets when it reads an index: without it, reading a vector back from FastScan lists crashes.
+void mend_after_read(faiss::Index* index);
+
 // `Flat`, `HNSW`, `IVF`, `PQ` ...: a name for people.
 std::string kind_of(const faiss::Index* index);
 

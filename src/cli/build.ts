@@ -6,7 +6,7 @@ import { readIds } from '../vectors/ids.js';
 import { indexOptions } from './arguments.js';
 import type { BuildOptions } from './commands/index-build.js';
 import type { Context } from './context.js';
-import { bytes, count, pairs, seconds } from './format.js';
+import { bytes, count, pairs, plural, seconds } from './format.js';
 import { checkOutput, openInputs, readAll } from './inputs.js';
 import type { Inputs } from './inputs.js';
 import { loadLibrary } from './library.js';
@@ -198,7 +198,7 @@ function report({ output }: Context, index: Index, built: Built): void {
       ],
       ['kind', `${stats.kind} (${stats.factory})`],
       ...(stats.auto === undefined ? [] : [['chosen', stats.auto.reason] as const]),
-      ['time', `${seconds(total)} (${parts}), ${built.threads} threads`],
+      ['time', `${seconds(total)} (${parts}), ${plural(built.threads, 'thread')}`],
       ['size', `${bytes(built.bytes)}, ${count(built.bytes / Math.max(1, stats.count))} bytes a vector`],
     ]),
   );

@@ -1,5 +1,10 @@
 const GROUPS = /\B(?=(\d{3})+(?!\d))/g;
 
+/** `1 thread`, `2 threads` */
+export function plural(value: number, noun: string): string {
+  return `${count(value)} ${noun}${value === 1 ? '' : 's'}`;
+}
+
 /** 60000 -> 60,000 */
 export function count(value: number | bigint): string {
   return String(typeof value === 'bigint' ? value : Math.round(value)).replace(GROUPS, ',');

@@ -72,7 +72,7 @@ describe('quiver bench', () => {
     assert.equal(code, 0, stderr);
     assert.match(
       stdout,
-      /^base\.fvecs: 3,000 vectors x 16, 200 queries, ip, k 10\n.*, 1 threads? · Node \d+.* · FAISS 1\./,
+      /^base\.fvecs: 3,000 vectors x 16, 200 queries, ip, k 10\n.*, 1 thread · Node \d+.* · FAISS 1\./,
     );
     const [head, rule, ...rows] = stdout.split('\n').slice(3);
     assert.match(

@@ -1,5 +1,5 @@
 import { strict as assert } from 'node:assert';
-import { bytes, count, pairs, seconds, table } from '../../src/cli/format.js';
+import { bytes, count, pairs, plural, seconds, table } from '../../src/cli/format.js';
 import { quantile, recall } from '../../src/cli/bench/measure.js';
 import { machine } from '../../src/cli/machine.js';
 import { listsOfFactory, sampleSize } from '../../src/cli/sample.js';
@@ -7,6 +7,7 @@ import { listsOfFactory, sampleSize } from '../../src/cli/sample.js';
 describe('quiver: parts of the command', () => {
   it('formats counts, times and sizes', () => {
     assert.deepEqual([0, 999, 1000, 60_000, 1234567.4].map(count), ['0', '999', '1,000', '60,000', '1,234,567']);
+    assert.deepEqual([plural(1, 'core'), plural(2000, 'core')], ['1 core', '2,000 cores']);
     assert.equal(count(2n ** 60n), '1,152,921,504,606,846,976');
     assert.deepEqual([0.0004, 0.0121, 0.5, 9.5, 12.34, 150].map(seconds), [
       '0.4 ms',

@@ -1,5 +1,5 @@
 import type { system } from '../../../lib/index.js';
-import { count, seconds, table } from '../format.js';
+import { count, plural, seconds, table } from '../format.js';
 import type { Align } from '../format.js';
 import { machine } from '../machine.js';
 import type { BenchData } from './data.js';
@@ -43,8 +43,8 @@ const COLUMNS: [head: string, align: Align, cell: (row: Row) => string][] = [
   ['p99', 'right', (row) => milliseconds(row.single.p99)],
   ['batch', 'right', (row) => `${count(row.batch.queriesPerSecond)}/s`],
   ['bytes/vector', 'right', (row) => count(row.bytesPerVector)],
-  ['loop p99', 'right', (row) => milliseconds(row.loop.worst.p99)],
-  ['loop max', 'right', (row) => milliseconds(row.loop.worst.max)],
+  ['loop: build', 'right', (row) => pair(row.loop.build)],
+  ['search', 'right', (row) => pair(row.loop.search)],
 ];
 
 export async function toTable(
@@ -57,7 +57,7 @@ export async function toTable(
   const { cpu, cores } = machine();
   const head = `${data.name}: ${count(data.count)} vectors x ${data.dim}, ${count(data.queryCount)} queries, ${metric}, k ${K}`;
   const setup =
-    `${cpu}, ${cores} cores, ${system.threads} threads · Node ${process.versions.node} · ` +
+    `${cpu}, ${plural(cores, 'core')}, ${plural(system.threads, 'thread')} · Node ${process.versions.node} · ` +
     `FAISS ${system.faiss} ${system.simd}${system.blasKernel === 'unknown' ? '' : ` · BLAS ${system.blasKernel}`}`;
   const rows = await table(
     COLUMNS.map(([name]) => name),
@@ -73,14 +73,14 @@ function notes({ rows, loop, seconds: spent }: Measured): string {
   return [
     `p50, p99     one async search at a time, ${count(singles)} queries (fewer where they take over 10 s)`,
     `batch        ${count(batch)} queries in one call`,
-    'loop         how late a timer of 1 ms came (an idle loop shows a little over 1 ms), worst of build and searches',
-    `             all of it together: ${delay(loop)}`,
+    `loop         event-loop delay, p99 / max: how late a timer of 1 ms came (a little over 1 ms when idle)`,
+    `             ${pair(loop)} over the whole run`,
     `took         ${seconds(spent)}`,
   ].join('\n');
 }
 
-function delay({ p99, max }: LoopDelay): string {
-  return `p99 ${milliseconds(p99)}, max ${milliseconds(max)}`;
+function pair({ p99, max }: LoopDelay): string {
+  return `${p99.toFixed(2)} / ${max.toFixed(1)} ms`;
 }
 
 function settings(row: Row): string {

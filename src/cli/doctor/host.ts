@@ -1,5 +1,5 @@
 import { cpu as cpuInfo } from '../../../lib/cpu.js';
-import { bytes } from '../format.js';
+import { bytes, plural } from '../format.js';
 import { machine } from '../machine.js';
 import type { Check } from './check.js';
 
@@ -46,7 +46,7 @@ function cpuCheck(): Check {
     section: 'this machine',
     name: 'CPU',
     state: slow ? 'warn' : 'ok',
-    found: `${cpu}, x86-64-${level}, ${cores} cores${limit}`,
+    found: `${cpu}, x86-64-${level}, ${plural(cores, 'core')}${limit}`,
     ...(slow && {
       fix: 'the addon needs x86-64-v2 (SSE4.2, POPCNT): use a newer CPU, or let the virtual machine show them',
     }),
