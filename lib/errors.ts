@@ -75,10 +75,9 @@ export function outOfRange(name: string, expected: string, value: unknown): Quiv
 
 /** Returns `value` when it is an integer within bounds. */
 export function checkInteger(name: string, value: unknown, min: number, max: number): number {
+  if (Number.isInteger(value) && (value as number) >= min && (value as number) <= max) return value as number;
   const expected = `an integer from ${min.toLocaleString('en')} to ${max.toLocaleString('en')}`;
-  if (typeof value !== 'number') throw wrongArgument(name, expected, value);
-  if (!Number.isInteger(value) || value < min || value > max) throw outOfRange(name, expected, value);
-  return value;
+  throw (typeof value === 'number' ? outOfRange : wrongArgument)(name, expected, value);
 }
 
 /** What native code gives for an error: see binding/errors.cc. */

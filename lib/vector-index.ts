@@ -48,7 +48,7 @@ import type {
   TuneResult,
   VectorsInput,
 } from './types.js';
-import { checkQuery, stageBytes, stageVectors, toVectors } from './vectors.js';
+import { checkBuffer, checkQuery, stageBytes, stageVectors, toVectors } from './vectors.js';
 
 /** A single search over so many floats at most takes a few microseconds: handing it to a thread would take longer. */
 const INLINE_FLOATS = 16_384;
@@ -465,9 +465,13 @@ export class Index {
     exact: boolean,
     limit: number,
   ): SearchResult | undefined {
-    const shared = sharedScratch();
+    const shared = scratch ?? sharedScratch();
     shared.query.set(query);
-    if (!now(() => handle.searchOne(k, efSearch, nprobe, exact, limit))) return undefined;
+    try {
+      if (!handle.searchOne(k, efSearch, nprobe, exact, limit)) return undefined;
+    } catch (error) {
+      throw fromNative(error);
+    }
     const ids = this.idType === 'bigint' ? shared.bigints.slice(0, k) : shared.numbers.slice(0, k);
     return new SearchResult(1, k, ids, shared.distances.slice(0, k));
   }
@@ -479,11 +483,12 @@ export class Index {
   searchSync(queries: VectorsInput, k = 10, options?: SearchParams): SearchResult {
     const handle = Index.#of(this);
     checkK(k);
-    const { data, n } = toVectors('queries', queries, this.dim);
-    if (options === undefined && n === 1 && k <= SCRATCH_K) {
-      checkQuery(data);
-      return this.#searchOne(handle, data, k, 0, 0, false, 0) as SearchResult;
+    if (options === undefined && k <= SCRATCH_K && queries instanceof Float32Array && queries.length === this.dim) {
+      checkBuffer('queries', queries);
+      checkQuery(queries);
+      return this.#searchOne(handle, queries, k, 0, 0, false, 0) as SearchResult;
     }
+    const { data, n } = toVectors('queries', queries, this.dim);
     const { efSearch, nprobe, exact, threads } = checkSearch(options ?? {});
     const filter = options?.filter === undefined ? undefined : toSteps(options.filter, this.idType);
     const ids = this.idType === 'bigint' ? new BigInt64Array(n * k) : new Float64Array(n * k);

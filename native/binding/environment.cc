@@ -35,7 +35,7 @@ void Environment::create(Napi::Env env) {
       new std::shared_ptr<Environment>(environment));
 }
 
-std::shared_ptr<Environment> Environment::of(Napi::Env env) {
+const std::shared_ptr<Environment>& Environment::of(Napi::Env env) {
   return *env.GetInstanceData<std::shared_ptr<Environment>>();
 }
 

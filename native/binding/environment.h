@@ -30,7 +30,7 @@ class Environment {
  public:
   // Sets the environment up; called once for each, when the addon is loaded into it.
   static void create(Napi::Env env);
-  static std::shared_ptr<Environment> of(Napi::Env env);
+  static const std::shared_ptr<Environment>& of(Napi::Env env);
 
   // --- on the JS thread
   // `dispatch(call, error, value, progress)` is the JS function that settles promises.

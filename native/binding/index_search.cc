@@ -122,7 +122,7 @@ Napi::Value Index::search_sync(const Napi::CallbackInfo& info) {
 Napi::Value Index::search_one(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const auto& index = state();
-    const auto environment = Environment::of(info.Env());
+    const auto& environment = Environment::of(info.Env());
     SearchOptions options;
     options.k = info[0].As<Napi::Number>().Int64Value();
     options.ef_search = info[1].As<Napi::Number>().Int32Value();

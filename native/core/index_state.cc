@@ -38,6 +38,7 @@ void order_ties(int64_t k, int64_t* ids, float* distances) {
 IndexState::IndexState(Body body, SnapshotInfo info)
     : spec_(std::move(info.spec)), bigint_ids_(info.bigint_ids), body_(std::move(body)), note_(std::move(info.note)) {
   generation_ = info.generation;
+  shape_ = Shape(body_.index.get());
   publish();
 }
 
@@ -133,7 +134,7 @@ void IndexState::answer(int64_t n, const float* x, const SearchOptions& options,
   }
   std::shared_ptr<const RowSet> allowed;
   if (options.filter) allowed = options.filter->rows(body_.rows);
-  Searcher(*body_.index, body_.rows, allowed.get()).search(n, x, options, ids, distances);
+  Searcher(*body_.index, shape_, body_.rows, allowed.get()).search(n, x, options, ids, distances);
   for (int64_t i = 0; i < n * options.k; i++) {
     if (ids[i] >= 0) ids[i] = body_.rows.id(ids[i]);
     if (spec_.metric == Metric::kCosine && ids[i] >= 0) distances[i] = std::clamp(distances[i], -1.0f, 1.0f);
@@ -201,7 +202,7 @@ IdRangeHits IndexState::range(int64_t n, const float* x, float radius, int nprob
   }
   std::shared_ptr<const RowSet> allowed;
   if (filter != nullptr) allowed = filter->rows(body_.rows);
-  RangeHits rows = Searcher(*body_.index, body_.rows, allowed.get()).range(n, x, radius, nprobe);
+  RangeHits rows = Searcher(*body_.index, shape_, body_.rows, allowed.get()).range(n, x, radius, nprobe);
   IdRangeHits hits{std::move(rows.offsets), std::move(rows.rows), std::move(rows.distances)};
   const bool descending = is_similarity(spec_.metric);
   std::vector<std::pair<float, int64_t>> row;
@@ -296,6 +297,7 @@ void IndexState::train(Staging vectors, const std::optional<Spec>& spec, const T
   if (spec) {
     std::lock_guard<FairLock> hold(lock_);
     body_.index.swap(fresh);
+    shape_ = Shape(body_.index.get());
     body_.factory = spec->factory;
     spec_.factory = spec->factory;
   }

@@ -130,6 +130,7 @@ class IndexState : public std::enable_shared_from_this<IndexState> {
   Spec spec_;
   bool bigint_ids_;
   Body body_;
+  Shape shape_;  // of body_.index; changes with it, under the lock
   mutable FairLock lock_;
   std::atomic<uint64_t> generation_{0};
   std::atomic<int64_t> count_{0};

@@ -291,6 +291,7 @@ void Rebuild::finish() {
   {
     std::lock_guard<FairLock> hold(index_->lock_);
     std::swap(index_->body_, fresh_);
+    index_->shape_ = Shape(index_->body_.index.get());
     if (spec_) index_->spec_.factory = spec_->factory;
   }
   index_->changed();

@@ -126,12 +126,10 @@ void Searcher::search(int64_t n, const float* x, const SearchOptions& options, i
 
 void Searcher::search_k(int64_t n, const float* x, int64_t k, const SearchOptions& options, int64_t* rows,
                         float* distances) const {
-  const faiss::Index* base = base_of(&index_);
-  const bool refined = dynamic_cast<const faiss::IndexRefine*>(&index_) != nullptr;
+  const faiss::Index* base = shape_.base;
   if (!restricted()) {
-    const auto* graph = as_hnsw(base);
-    const bool use_storage = options.exact && graph == &index_ && can_scan(index_);
-    search_native(use_storage ? *graph->storage : index_, n, x, k, options, nullptr, rows, distances);
+    const bool use_storage = options.exact && shape_.graph == &index_ && can_scan(index_);
+    search_native(use_storage ? *shape_.graph->storage : index_, n, x, k, options, nullptr, rows, distances);
     return;
   }
   const Inner inner(index_, n, x);
@@ -149,7 +147,7 @@ void Searcher::search_k(int64_t n, const float* x, int64_t k, const SearchOption
     }
     return;
   }
-  if (!takes_selector(index_) || (refined && as_codes(base) != nullptr)) {
+  if (!takes_selector(index_) || (shape_.refined && as_codes(base) != nullptr)) {
     search_overfetching(n, x, k, options, rows, distances);
     return;
   }
@@ -162,7 +160,7 @@ void Searcher::search_k(int64_t n, const float* x, int64_t k, const SearchOption
     selector = &live.emplace(ids_);
   }
   SearchOptions wide = options;
-  if (few && as_ivf(base) != nullptr) wide.exact = true;
+  if (few && shape_.lists != nullptr) wide.exact = true;
   search_native(index_, n, x, k, wide, selector, rows, distances);
   complete_short_rows(n, x, k, rows, distances);
 }
@@ -170,10 +168,13 @@ void Searcher::search_k(int64_t n, const float* x, int64_t k, const SearchOption
 void Searcher::search_native(const faiss::Index& index, int64_t n, const float* x, int64_t k,
                              const SearchOptions& options, const faiss::IDSelector* selector, int64_t* rows,
                              float* distances) const {
-  Parameters parameters;
-  const double share = ids_.rows() == 0 ? 1.0 : static_cast<double>(allowed_count()) / ids_.rows();
-  const auto* given = parameters.fill(index, options, selector, std::max(share, 1e-6));
-  index.search(n, x, k, distances, rows, given);
+  if (shape_.plain) {
+    index.search(n, x, k, distances, rows);
+  } else {
+    Parameters parameters;
+    const double share = ids_.rows() == 0 ? 1.0 : static_cast<double>(allowed_count()) / ids_.rows();
+    index.search(n, x, k, distances, rows, parameters.fill(index, options, selector, std::max(share, 1e-6)));
+  }
   for (int64_t i = 0; i < n * k; i++) {
     if (rows[i] < 0 || rows[i] >= ids_.rows()) {
       rows[i] = -1;
@@ -241,8 +242,7 @@ RangeHits Searcher::range(int64_t n, const float* x, float radius, int nprobe) c
   RangeHits hits;
   hits.offsets.assign(static_cast<size_t>(n) + 1, 0);
   if (allowed_count() == 0) return hits;
-  const faiss::Index* base = base_of(&index_);
-  if (dynamic_cast<const faiss::IndexFastScan*>(base) != nullptr) {
+  if (dynamic_cast<const faiss::IndexFastScan*>(shape_.base) != nullptr) {
     throw Error(code::kUnsupported, "FAISS's FastScan kinds have no range search. Use search() with a k, or a PQ or SQ.",
                 "a kind with range search", kind_of(&index_));
   }

@@ -9,6 +9,7 @@
 
 #include "core/factory.h"
 #include "core/filter.h"
+#include "core/structure.h"
 
 namespace quiver {
 
@@ -37,9 +38,9 @@ struct RangeHits {
 
 class Searcher {
  public:
-  // `allowed` null: all live rows.
-  Searcher(const faiss::Index& index, const RowIds& ids, const RowSet* allowed)
-      : index_(index), ids_(ids), allowed_(allowed) {}
+  // `shape` is the index's own. `allowed` null: all live rows.
+  Searcher(const faiss::Index& index, const Shape& shape, const RowIds& ids, const RowSet* allowed)
+      : index_(index), shape_(shape), ids_(ids), allowed_(allowed) {}
 
   // Writes n * k rows and distances, best first, -1 in places without a hit.
   void search(int64_t n, const float* x, const SearchOptions& options, int64_t* rows, float* distances) const;
@@ -60,6 +61,7 @@ class Searcher {
   bool restricted() const { return allowed_ != nullptr || ids_.dead() > 0; }
 
   const faiss::Index& index_;
+  const Shape& shape_;
   const RowIds& ids_;
   const RowSet* allowed_;
   mutable int64_t count_ = -1;

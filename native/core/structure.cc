@@ -79,6 +79,13 @@ const faiss::IndexHNSW* as_hnsw(const faiss::Index* index) { return cast<faiss::
 const faiss::IndexIVF* as_ivf(const faiss::Index* index) { return cast<faiss::IndexIVF>(index); }
 const faiss::IndexFlatCodes* as_codes(const faiss::Index* index) { return cast<faiss::IndexFlatCodes>(index); }
 
+Shape::Shape(const faiss::Index* index)
+    : base(base_of(index)),
+      graph(as_hnsw(base)),
+      lists(as_ivf(base)),
+      plain(as_codes(index) != nullptr),
+      refined(cast<faiss::IndexRefine>(index) != nullptr) {}
+
 std::vector<faiss::IndexFlatCodes*> all_codes(faiss::Index* index) {
   std::vector<faiss::IndexFlatCodes*> found;
   walk(index, [&](faiss::Index* part) {

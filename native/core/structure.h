@@ -33,6 +33,18 @@ inline faiss::IndexFlatCodes* as_codes(faiss::Index* index) {
   return const_cast<faiss::IndexFlatCodes*>(as_codes(static_cast<const faiss::Index*>(index)));
 }
 
+// The answers to what a search asks of its index, found once for each index: a dynamic cast costs as much as
+// comparing with a dozen short vectors.
+struct Shape {
+  Shape() = default;
+  explicit Shape(const faiss::Index* index);
+  const faiss::Index* base = nullptr;           // behind transforms and refinement
+  const faiss::IndexHNSW* graph = nullptr;      // the base, when it is a graph
+  const faiss::IndexIVF* lists = nullptr;       // the base, when it has lists
+  bool plain = false;                           // the index itself is an array of codes: takes no parameters
+  bool refined = false;                         // the index itself refines another
+};
+
 // Every array of one code a row in the nest, when nothing but such arrays depends on row numbers: then rows can be
 // moved and cut off in place. Empty when rows are also named by a graph, lists or interleaved blocks.
 std::vector<faiss::IndexFlatCodes*> movable_codes(faiss::Index* index);

@@ -68,7 +68,7 @@ interface Payload {
 
 function line({ work, elapsed }: Payload, done: number, total: number): string {
   const spent = elapsed();
-  if (total <= 0) return `${work.label}  ${amount(done, work.unit)}, ${seconds(spent)}`;
+  if (total <= 0) return `${work.label}  ${done > 0 ? `${amount(done, work.unit)}, ` : ''}${seconds(spent)}`;
   const part = Math.min(1, done / total);
   const filled = Math.round(part * BAR_WIDTH);
   const bar = '█'.repeat(filled) + '░'.repeat(BAR_WIDTH - filled);

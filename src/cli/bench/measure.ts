@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Index } from '../../../lib/index.js';
+import type { Index, SearchResult } from '../../../lib/index.js';
 import type { AddBatch, IdArray, IndexOptions, Metric } from '../../../lib/types.js';
 import { rowsPerBatch } from '../../vectors/types.js';
 import { loadLibrary } from '../library.js';
@@ -25,7 +25,7 @@ export interface Row {
   single: { p50: number; p99: number; queries: number };
   batch: { queriesPerSecond: number; queries: number };
   bytesPerVector: number;
-  loop: { build: LoopDelay; single: LoopDelay; batch: LoopDelay; worst: LoopDelay };
+  loop: { build: LoopDelay; search: LoopDelay };
 }
 
 export interface Measured {
@@ -35,12 +35,19 @@ export interface Measured {
   seconds: number;
 }
 
+export interface Step {
+  label: string;
+  /** What `update` counts, and up to which number. */
+  unit: string;
+  total: number;
+}
+
 export interface MeasureOptions {
   types: readonly string[];
   metric: Metric;
   signal: AbortSignal;
-  /** Told before each step: `hnsw: build`. `total` is what `update` counts up to, 0 where nothing is counted. */
-  step: <T>(name: string, total: number, work: (update: (done: number) => void) => Promise<T>) => Promise<T>;
+  /** Runs each step, such as `hnsw: build`, and may show how far it is. */
+  step: <T>(work: Step, run: (update: (done: number) => void) => Promise<T>) => Promise<T>;
 }
 
 /** Builds and searches an index of each type; the first flat search gives the truth that recall is measured by. */
@@ -67,7 +74,7 @@ async function exactNeighbours(data: BenchData, { metric, signal, step }: Measur
   const { Index } = await loadLibrary();
   const flat = await Index.create({ dim: data.dim, metric, type: 'flat' });
   try {
-    return await step('exact neighbours', 0, async () => {
+    return await step({ label: 'exact neighbours', unit: 'queries', total: 0 }, async () => {
       await flat.addFrom(batches(data), { signal });
       return (await flat.search(data.queries, K, { signal })).ids;
     });
@@ -87,15 +94,17 @@ async function measureType(
   const kind: IndexOptions = { dim: data.dim, metric, type };
   const index = await Index.create(kind);
   try {
-    const build = await step(`${type}: build`, data.count, (update) =>
+    const build = await step({ label: `${type}: build`, unit: 'vectors', total: data.count }, (update) =>
       watchLoop(() => buildIndex(index, type, data, signal, update)),
     );
-    const truth =
-      known ?? (await step(`${type}: exact neighbours`, 0, () => index.search(data.queries, K, { signal }))).ids;
-    const single = await step(`${type}: single searches`, 0, () => watchLoop(() => singles(index, data, signal)));
-    const batch = await step(`${type}: batch searches`, 0, () => watchLoop(() => batchSearches(index, data, signal)));
+    const counted = (what: string, total: number): Step => ({ label: `${type}: ${what}`, unit: 'queries', total });
+    const exact = (): Promise<SearchResult> => index.search(data.queries, K, { signal });
+    const truth = known ?? (await step(counted('exact neighbours', 0), exact)).ids;
+    const single = await step(counted('single searches', SINGLES.most), (update) =>
+      watchLoop(() => singles(index, data, signal, update)),
+    );
+    const batch = await step(counted('batch searches', 0), () => watchLoop(() => batchSearches(index, data, signal)));
     const stats = index.stats();
-    const delays = [build.delay, single.delay, batch.delay];
     const row: Row = {
       type,
       kind: stats.kind,
@@ -106,17 +115,16 @@ async function measureType(
       single: single.value,
       batch: batch.value.speed,
       bytesPerVector: stats.bytes / stats.count,
-      loop: {
-        build: build.delay,
-        single: single.delay,
-        batch: batch.delay,
-        worst: { p99: Math.max(...delays.map(({ p99 }) => p99)), max: Math.max(...delays.map(({ max }) => max)) },
-      },
+      loop: { build: build.delay, search: worse(single.delay, batch.delay) },
     };
     return { row, truth };
   } finally {
     await index.close();
   }
+}
+
+function worse(a: LoopDelay, b: LoopDelay): LoopDelay {
+  return { p99: Math.max(a.p99, b.p99), max: Math.max(a.max, b.max) };
 }
 
 /** Train where needed, add, and wait for what still runs in the background: the seconds until the index is as it stays. */
@@ -140,7 +148,12 @@ function* batches({ base, dim }: BenchData): Generator<AddBatch, void, undefined
   for (let from = 0; from < base.length; from += step) yield base.subarray(from, from + step);
 }
 
-async function singles(index: Index, data: BenchData, signal: AbortSignal): Promise<Row['single']> {
+async function singles(
+  index: Index,
+  data: BenchData,
+  signal: AbortSignal,
+  update: (done: number) => void,
+): Promise<Row['single']> {
   const { dim, queries, queryCount } = data;
   const query = (i: number): Float32Array => queries.subarray((i % queryCount) * dim, ((i % queryCount) + 1) * dim);
   for (let i = 0; i < SINGLES.warmUp; i++) await index.search(query(i), K);
@@ -150,6 +163,7 @@ async function singles(index: Index, data: BenchData, signal: AbortSignal): Prom
     const began = performance.now();
     await index.search(query(times.length), K, { signal });
     times.push(performance.now() - began);
+    update(times.length);
   }
   times.sort((a, b) => a - b);
   return { p50: quantile(times, 0.5), p99: quantile(times, 0.99), queries: times.length };

@@ -24,7 +24,7 @@ export async function runBench({ output, signal }: Context, options: BenchOption
     types,
     metric,
     signal,
-    step: (label, total, work) => withProgress(output, { label, unit: 'vectors', total }, work),
+    step: (work, run) => withProgress(output, work, run),
   });
   const report = toReport(data, metric, measured, system());
   if (options.output !== undefined) await writeJson(options.output, report);

@@ -1,0 +1,45 @@
+/** Runs one benchmark; started by main.ts. */
+import { writeFile } from 'node:fs/promises';
+import { describeMachine } from './support/machine.js';
+import { render } from './support/report.js';
+import type { Benchmark } from './support/report.js';
+
+export interface Job {
+  name: string;
+  quick: boolean;
+  rounds: number;
+  /** Shared by the benchmarks of one run. */
+  folder: string;
+  /** Where the result goes. */
+  report: string;
+  print: boolean;
+}
+
+const job = JSON.parse(process.argv[2] ?? '') as Job;
+const { benchmark } = (await import(`./${job.name}.js`)) as { benchmark: Benchmark };
+const began = performance.now();
+const outcome = await benchmark.run({
+  quick: job.quick,
+  rounds: job.rounds,
+  folder: job.folder,
+  say: (text) => process.stderr.write(`${job.name}: ${text}\n`),
+});
+const { setting, goals, measured, notes } = outcome;
+const report = {
+  benchmark: job.name,
+  title: benchmark.title,
+  quick: job.quick,
+  seconds: Math.round((performance.now() - began) / 1000),
+  machine: describeMachine(),
+  setting,
+  goals,
+  measured,
+  notes,
+};
+await writeFile(job.report, `${JSON.stringify(report, rounded, 2)}\n`);
+if (job.print) process.stdout.write(`\n${benchmark.title}\n${await render(outcome)}\n\n`);
+
+/** Five digits say all that such a measurement can. */
+function rounded(_: string, value: unknown): unknown {
+  return typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(5)) : value;
+}
