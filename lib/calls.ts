@@ -1,7 +1,7 @@
 /**
  * The async path on the JS side: each call gets a number, and the addon's one dispatcher settles its promise.
  */
-import { fromNative, QuiverError } from './errors.js';
+import { fromNative, QuiverError, wrongArgument } from './errors.js';
 import { addon } from './loader.js';
 import type { Addon, NativeProgress } from './native.js';
 import type { LongCallOptions, Progress } from './types.js';
@@ -53,15 +53,15 @@ export function aborted(signal: AbortSignal): QuiverError {
   });
 }
 
-export function checkSignal(signal: unknown): asserts signal is AbortSignal | undefined {
-  if (signal === undefined) return;
-  if (!(signal instanceof AbortSignal)) {
-    throw new QuiverError('E_ARGUMENT', 'signal must be an AbortSignal.', {
-      expected: 'an AbortSignal',
-      actual: typeof signal,
-    });
+/** Checks what every call may bring: an object of options, a signal that is not aborted yet, a progress callback. */
+export function checkCall(options: LongCallOptions): void {
+  if (typeof options !== 'object' || options === null) throw wrongArgument('options', 'an object', options);
+  const { signal, onProgress } = options;
+  if (signal !== undefined && !(signal instanceof AbortSignal)) throw wrongArgument('signal', 'an AbortSignal', signal);
+  if (onProgress !== undefined && typeof onProgress !== 'function') {
+    throw wrongArgument('onProgress', 'a function', onProgress);
   }
-  if (signal.aborted) throw aborted(signal);
+  if (signal?.aborted === true) throw aborted(signal);
 }
 
 /**
@@ -75,8 +75,8 @@ export async function call<T>(
   options: LongCallOptions = {},
   atOnce = false,
 ): Promise<T> {
+  checkCall(options);
   const { signal, onProgress } = options;
-  checkSignal(signal);
   const module = native();
   const number = next++;
   let onAbort: (() => void) | undefined;

@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process';
 import { open, stat } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 
-import { aborted, checkSignal } from './calls.js';
+import { aborted, checkCall } from './calls.js';
 import { QuiverError, type ErrorCode } from './errors.js';
 
 const CHILD = fileURLToPath(new URL('./import-child.js', import.meta.url));
@@ -32,7 +32,7 @@ export type Suspect = { path: string } | { bytes: Uint8Array };
 
 /** Loads and searches the suspect in a child. Throws the child's error, or E_CORRUPT when the child dies or hangs. */
 export async function tryInChild(kind: 'faiss' | 'quiver', suspect: Suspect, signal?: AbortSignal): Promise<void> {
-  checkSignal(signal);
+  checkCall({ signal });
   const name = 'path' in suspect ? suspect.path : 'The buffer';
   const size = 'path' in suspect ? await sizeOf(suspect.path) : suspect.bytes.length;
   const handle = 'path' in suspect ? await open(suspect.path, 'r') : undefined;

@@ -153,6 +153,17 @@ export function checkK(k: unknown): number {
   return checkInteger('k', k, 1, MAX_K);
 }
 
+/** Results of one call lie in memory twice for a moment: more than this is a mistake in n or k. */
+const MAX_RESULTS = 2 ** 28;
+
+export function checkResults(n: number, k: number): void {
+  if (n * k <= MAX_RESULTS) return;
+  throw new QuiverError('E_RANGE', `n * k is too large for one call (${(n * k).toLocaleString('en')}): split the queries or lower k.`, {
+    expected: `<= ${MAX_RESULTS.toLocaleString('en')}`,
+    actual: (n * k).toLocaleString('en'),
+  });
+}
+
 /** Per-call parameters as numbers, 0 for "the index's own". */
 export function checkSearch(options: SearchParams): { efSearch: number; nprobe: number; exact: boolean; threads: number } {
   if (typeof options !== 'object' || options === null) throw wrongArgument('options', 'an object', options);

@@ -3,7 +3,7 @@ import { totalmem } from 'node:os';
 
 import { checkInteger, QuiverError } from './errors.js';
 import { checkDim, checkMemory, checkMetric, checkRecall, DEFAULT_HNSW, listsFor, probesFor } from './options.js';
-import type { Recommendation, RecommendInput } from './types.js';
+import type { Metric, Recommendation, RecommendInput } from './types.js';
 
 /** Under this many vectors (or floats), comparing with all is quick and exact. */
 const FLAT_VECTORS = 10_000;
@@ -41,7 +41,13 @@ function megabytes(bytes: number): string {
   return `${(bytes / 2 ** 20).toLocaleString('en', { maximumFractionDigits: 1 })} MiB`;
 }
 
-function candidates(n: number, dim: number, recall: number): Recommendation[] {
+/** FAISS keeps the products of centroids and codes for l2, as long as they take no more than 2 GiB. */
+function distanceTables(nlist: number, code: number, metric: Metric): number {
+  const bytes = nlist * code * 256 * 4;
+  return metric === 'l2' && bytes <= 2 ** 31 ? bytes : 0;
+}
+
+function candidates(n: number, dim: number, recall: number, metric: Metric): Recommendation[] {
   const { M, efConstruction } = DEFAULT_HNSW;
   const efSearch = efFor(recall);
   const nlist = listsFor(Math.max(n, 39));
@@ -72,7 +78,7 @@ function candidates(n: number, dim: number, recall: number): Recommendation[] {
     {
       factory: `IVF${String(nlist)},PQ${String(code)}`,
       ...lists,
-      bytes: n * (code + 8) + centroids + 256 * dim * 4,
+      bytes: n * (code + 8) + centroids + 256 * dim * 4 + distanceTables(nlist, code, metric),
       reason: `lists of ${String(code)}-byte codes: 8-bit vectors do not fit the memory`,
     },
   ];
@@ -97,7 +103,7 @@ export function recommend(input: RecommendInput): Recommendation {
     return { ...flat, reason: `FAISS knows the metric ${metric} on flat indexes only` };
   }
   if (flat.bytes <= memory && (n < FLAT_VECTORS || n * dim < FLAT_FLOATS || recall === 1)) return flat;
-  const choices = candidates(n, dim, recall);
+  const choices = candidates(n, dim, recall, metric);
   const fitting = choices.find((choice) => choice.bytes <= memory);
   if (fitting) return { ...fitting, reason: `${fitting.reason} (${megabytes(fitting.bytes)} of ${megabytes(memory)})` };
   const smallest = choices[choices.length - 1] as Recommendation;

@@ -1,6 +1,6 @@
 /** The index: typed, checked, asynchronous. Each method has its counterpart of the same name in native/binding/index. */
 import { AutoTier } from './auto.js';
-import { call, checkSignal, native } from './calls.js';
+import { call, checkCall, native } from './calls.js';
 import { fromNative, QuiverError, wrongArgument } from './errors.js';
 import { toSteps } from './filter.js';
 import { Gather } from './gather.js';
@@ -13,6 +13,7 @@ import {
   checkOptions,
   checkPath,
   checkRecall,
+  checkResults,
   checkSearch,
   listsFor,
   parseNote,
@@ -120,14 +121,19 @@ export class Index {
     return { dim, metric, metricArg: 2, factory, efConstruction: 0, efSearch: 0, nprobe: 0 };
   }
 
-  /** The addon's object behind `self`, or E_RECEIVER when a method was torn off its index, or E_CLOSED. */
-  static #of(self: Index): NativeIndex {
+  /** E_RECEIVER when a method was torn off its index. */
+  static #receiver(self: Index): void {
     if (typeof self !== 'object' || self === null || !(#native in self)) {
       throw new QuiverError('E_RECEIVER', 'The method was called without its index: use index.method(), or bind it.', {
         expected: 'an Index as `this`',
         actual: typeof self,
       });
     }
+  }
+
+  /** The addon's object behind `self`, or E_RECEIVER, or E_CLOSED. */
+  static #of(self: Index): NativeIndex {
+    Index.#receiver(self);
     if (self.#closed !== undefined) {
       throw new QuiverError('E_CLOSED', 'The index is closed.', { expected: 'an open index', actual: 'a closed one' });
     }
@@ -152,6 +158,7 @@ export class Index {
    */
   static async open(path: string, options: OpenOptions = {}): Promise<Index> {
     checkPath('path', path);
+    checkCall(options);
     const { mmap = false, verify = !mmap, untrusted = false } = options;
     if (untrusted) await tryInChild('quiver', { path }, options.signal);
     return new Index(
@@ -161,7 +168,7 @@ export class Index {
 
   /** Opens the bytes that {@link Index.toBuffer} gave. The bytes are copied. */
   static async fromBuffer(bytes: Uint8Array, options: LongCallOptions = {}): Promise<Index> {
-    checkSignal(options.signal);
+    checkCall(options);
     const staging = await stageBytes('bytes', bytes, options.signal);
     return new Index(
       await call<NativeIndex>((module, number) => module.NativeIndex.fromBuffer(number, staging), options, true),
@@ -174,6 +181,7 @@ export class Index {
    * E_EXISTS (two vectors with one id), E_UNSUPPORTED.
    */
   static async importFaiss(source: string | Uint8Array, options: ImportOptions = {}): Promise<Index> {
+    checkCall(options);
     const { metric, idType = 'number', trusted = false, signal } = options;
     if (metric !== undefined) checkMetric(metric);
     if (idType !== 'number' && idType !== 'bigint') throw wrongArgument('idType', "'number' or 'bigint'", idType);
@@ -207,10 +215,12 @@ export class Index {
 
   /** Vectors that a search can return. 0 once closed. */
   get count(): number {
-    return this.#closed === undefined ? Index.#of(this).count() : 0;
+    Index.#receiver(this);
+    return this.#closed === undefined ? this.#native.count() : 0;
   }
 
   get closed(): boolean {
+    Index.#receiver(this);
     return this.#closed !== undefined;
   }
 
@@ -251,7 +261,7 @@ export class Index {
    */
   async train(vectors: VectorsInput, options: LongCallOptions = {}): Promise<void> {
     const handle = Index.#of(this);
-    checkSignal(options.signal);
+    checkCall(options);
     const { data, n } = toVectors('vectors', vectors, this.dim);
     const staging = await stageVectors('vectors', data, this.dim, options.signal);
     let spec: NativeSpec | undefined;
@@ -270,7 +280,7 @@ export class Index {
    */
   async add(vectors: VectorsInput, options: AddOptions = {}): Promise<AddResult> {
     const handle = Index.#of(this);
-    checkSignal(options.signal);
+    checkCall(options);
     const { existing = 'replace' } = options;
     if (existing !== 'replace' && existing !== 'error') throw wrongArgument('existing', "'replace' or 'error'", existing);
     const { data, n } = toVectors('vectors', vectors, this.dim);
@@ -289,6 +299,7 @@ export class Index {
 
   /** As {@link Index.add}, with ids that must be given. */
   async upsert(vectors: VectorsInput, options: AddOptions & { ids: IdsInput }): Promise<AddResult> {
+    Index.#of(this);
     if (options?.ids === undefined) throw wrongArgument('ids', 'one id for each vector', options?.ids);
     return this.add(vectors, options);
   }
@@ -299,11 +310,16 @@ export class Index {
     options: AddFromOptions = {},
   ): Promise<{ added: number; replaced: number }> {
     Index.#of(this);
+    checkCall(options);
     const { signal, onProgress, total = 0 } = options;
-    checkSignal(signal);
+    const iterable = batches as Partial<AsyncIterable<AddBatch> & Iterable<AddBatch>> | null | undefined;
+    if (typeof iterable?.[Symbol.asyncIterator] !== 'function' && typeof iterable?.[Symbol.iterator] !== 'function') {
+      throw wrongArgument('batches', 'an iterable or async iterable of vectors', batches);
+    }
     let added = 0;
     let replaced = 0;
     for await (const batch of batches) {
+      if (typeof batch !== 'object' || batch === null) throw wrongArgument('a batch', 'vectors, or { vectors, ids }', batch);
       const plain = batch instanceof Float32Array || Array.isArray(batch);
       const { vectors, ids } = plain ? { vectors: batch, ids: undefined } : (batch as { vectors: VectorsInput; ids?: IdsInput });
       const result = await this.add(vectors, { ...(ids !== undefined && { ids }), ...(signal && { signal }) });
@@ -317,6 +333,7 @@ export class Index {
   /** Removes vectors by id; ids that are not there do not count. Returns how many were removed. */
   async remove(ids: IdsInput, options: CallOptions = {}): Promise<number> {
     const handle = Index.#of(this);
+    checkCall(options);
     const list = toIds('ids', ids, this.idType);
     return call<number>((_, number) => handle.remove(number, list), options);
   }
@@ -330,6 +347,7 @@ export class Index {
   /** Moves all vectors of `other` here; it is empty afterwards. Two indexes without ids of their own get new ids here. */
   async merge(other: Index, options: LongCallOptions = {}): Promise<AddResult> {
     const handle = Index.#of(this);
+    checkCall(options);
     if (!(other instanceof Index)) throw wrongArgument('other', 'an Index', other);
     const source = Index.#of(other);
     if (other === this) throw wrongArgument('other', 'another index than this one', 'itself');
@@ -343,7 +361,7 @@ export class Index {
     const renumber = handle.stats().implicitIds && source.stats().implicitIds;
     const all = await other.ids();
     const step = Math.max(1, Math.floor(PIECE_FLOATS / this.dim));
-    const merged = { ids: all.slice(), added: 0, replaced: 0 } as AddResult;
+    const merged: AddResult = { ids: this.#newIds(all.length), added: 0, replaced: 0 };
     for (let at = 0; at < all.length; at += step) {
       const part = all.subarray(at, at + step);
       const vectors = await other.get(part as IdsInput);
@@ -377,12 +395,14 @@ export class Index {
   /** All ids, in no particular order. */
   async ids(options: CallOptions = {}): Promise<IdArray> {
     const handle = Index.#of(this);
+    checkCall(options);
     return call<IdArray>((_, number) => handle.ids(number), options, true);
   }
 
   /** The vectors of m ids, `m * dim` floats (decoded where the index keeps codes; unit length for cosine). Error: E_NOT_FOUND. */
   async get(ids: IdsInput, options: CallOptions = {}): Promise<Float32Array> {
     const handle = Index.#of(this);
+    checkCall(options);
     const list = toIds('ids', ids, this.idType);
     return call<Float32Array>((_, number) => handle.get(number, list), options, true);
   }
@@ -394,7 +414,7 @@ export class Index {
   async search(queries: VectorsInput, k = 10, options?: SearchOptions): Promise<SearchResult> {
     const handle = Index.#of(this);
     checkK(k);
-    if (options !== undefined) checkSignal(options.signal);
+    if (options !== undefined) checkCall(options);
     const { efSearch, nprobe, exact, threads } = checkSearch(options ?? {});
     const { data, n } = toVectors('queries', queries, this.dim);
     if (n === 1 && threads === 0 && options?.filter === undefined) {
@@ -412,6 +432,7 @@ export class Index {
         options,
         true,
       );
+    checkResults(n, k);
     const step = Math.max(1, Math.floor(PIECE_FLOATS / this.dim));
     if (n <= step) {
       const { ids, distances } = await ask(data, n);
@@ -431,19 +452,18 @@ export class Index {
     for (let at = 0; at < n; at += step) {
       if (at > 0) await new Promise((resolve) => setImmediate(resolve));
       const count = Math.min(step, n - at);
-      const part = data.subarray(at * this.dim, (at + count) * this.dim);
-      if (part.length !== count * this.dim) {
+      if (data.length !== n * this.dim) {
         await Promise.allSettled(parts);
         throw new QuiverError('E_ARGUMENT', 'queries was transferred or resized while it was read.', {
           expected: 'an array left alone until the promise settles',
           actual: `${String(data.length)} numbers left`,
         });
       }
-      const found = ask(part, count);
+      const found = ask(data.subarray(at * this.dim, (at + count) * this.dim), count);
       found.catch(() => undefined); // awaited below; until then a rejection is not unhandled
       parts.push(found);
     }
-    const ids = this.idType === 'bigint' ? new BigInt64Array(n * k) : new Float64Array(n * k);
+    const ids = this.#newIds(n * k);
     const distances = new Float32Array(n * k);
     let at = 0;
     for (const part of parts) {
@@ -489,21 +509,23 @@ export class Index {
       return this.#searchOne(handle, queries, k, 0, 0, false, 0) as SearchResult;
     }
     const { data, n } = toVectors('queries', queries, this.dim);
+    checkResults(n, k);
     const { efSearch, nprobe, exact, threads } = checkSearch(options ?? {});
     const filter = options?.filter === undefined ? undefined : toSteps(options.filter, this.idType);
-    const ids = this.idType === 'bigint' ? new BigInt64Array(n * k) : new Float64Array(n * k);
+    const ids = this.#newIds(n * k);
     const distances = new Float32Array(n * k);
     now(() => handle.searchSync(data, n, k, efSearch, nprobe, exact, threads, filter, ids, distances));
     return new SearchResult(n, k, ids, distances);
   }
 
   /**
-   * All vectors within `radius` of each query: squared distance at most (l2), similarity at least (ip, cosine).
+   * All vectors within `radius` of each query, its border included: squared distance at most (l2), similarity at least
+   * (ip, cosine).
    * Exhaustive, except on lists, which visit `nprobe` of them. Error: E_UNSUPPORTED on FastScan kinds.
    */
   async range(queries: VectorsInput, radius: number, options: RangeOptions = {}): Promise<RangeResult> {
     const handle = Index.#of(this);
-    checkSignal(options.signal);
+    checkCall(options);
     if (typeof radius !== 'number') throw wrongArgument('radius', 'a number', radius);
     if (!Number.isFinite(Math.fround(radius))) {
       throw new QuiverError('E_RANGE', `radius must be finite, but is ${String(radius)}.`, {
@@ -522,6 +544,10 @@ export class Index {
     return new RangeResult(offsets, ids, distances);
   }
 
+  #newIds(length: number): IdArray {
+    return this.idType === 'bigint' ? new BigInt64Array(length) : new Float64Array(length);
+  }
+
   // --- tuning
 
   /**
@@ -530,7 +556,7 @@ export class Index {
    */
   async tune(options: TuneOptions): Promise<TuneResult> {
     const handle = Index.#of(this);
-    checkSignal(options?.signal);
+    checkCall(options);
     const recall = checkRecall(options?.recall);
     const k = checkK(options.k ?? 10);
     const { kind, nlist, count } = this.#kind();
@@ -610,6 +636,7 @@ export class Index {
 
   /** Waits for running work and frees the memory. Further calls reject with E_CLOSED; closing twice is fine. */
   async close(): Promise<void> {
+    Index.#receiver(this);
     if (this.#closed === undefined) {
       const handle = Index.#of(this);
       this.#closed = call<void>((_, number) => handle.close(number));
@@ -619,11 +646,13 @@ export class Index {
 
   /** `using index = ...`: starts the close. */
   [Symbol.dispose](): void {
+    Index.#receiver(this);
     void this.close();
   }
 
   /** `await using index = ...` */
   async [Symbol.asyncDispose](): Promise<void> {
+    Index.#receiver(this);
     await this.close();
   }
 }

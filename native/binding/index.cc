@@ -177,7 +177,7 @@ Napi::Value Index::import_faiss(const Napi::CallbackInfo& info) {
     const Call call(info.Env(), arguments.number(0), true);
     run_in_bulk(call, [path, region, metric, bigint = arguments.boolean(3), note = arguments.text(4),
                        ticket = call.ticket()]() -> Result {
-      Body body = read_faiss(region ? region : read_region(path, *ticket), region ? "The buffer" : path);
+      Body body = read_faiss(region ? region : read_region(path, *ticket), region ? "The buffer" : path, bigint);
       SnapshotInfo made;
       made.spec.dim = body.index->d;
       made.spec.metric = metric_of(body.index.get());

@@ -3,6 +3,7 @@
 #include <faiss/IndexFlat.h>
 #include <faiss/IndexIVFPQ.h>
 #include <faiss/IndexPQ.h>
+#include <faiss/IndexRefine.h>
 #include <faiss/impl/FaissException.h>
 #include <faiss/index_factory.h>
 
@@ -60,21 +61,32 @@ void check_factory(const std::string& factory) {
   }
 }
 
-// FAISS prints to stderr when there are few training points for each centroid. A library does not print.
-void silence(faiss::Index* index) {
-  faiss::Index* base = base_of(index);
-  if (auto* ivf = as_ivf(base)) ivf->cp.min_points_per_centroid = 1;
-  if (auto* ivf_pq = dynamic_cast<faiss::IndexIVFPQ*>(base)) ivf_pq->pq.cp.min_points_per_centroid = 1;
-  if (auto* pq = dynamic_cast<faiss::IndexPQ*>(base)) pq->pq.cp.min_points_per_centroid = 1;
-  if (auto* graph = as_hnsw(base)) silence(graph->storage);
-}
-
 // FAISS's factory knows only l2 and inner product in most kinds; the other metrics exist on Flat.
 bool is_plain_metric(Metric metric) {
   return metric == Metric::kL2 || metric == Metric::kInnerProduct || metric == Metric::kCosine;
 }
 
 }  // namespace
+
+// Two defaults of FAISS that do not suit a service: it prints to stderr when there are few training points for each
+// centroid, and it trains plain PQ for polysemous search, which nobody asked for, takes a minute and cannot be stopped.
+void calm_training(faiss::Index* index) {
+  if (auto* refine = dynamic_cast<faiss::IndexRefine*>(index)) calm_training(refine->refine_index);
+  faiss::Index* base = base_of(index);
+  if (auto* ivf = as_ivf(base)) {
+    ivf->cp.min_points_per_centroid = 1;
+    calm_training(ivf->quantizer);
+  }
+  if (auto* ivf_pq = dynamic_cast<faiss::IndexIVFPQ*>(base)) {
+    ivf_pq->pq.cp.min_points_per_centroid = 1;
+    ivf_pq->do_polysemous_training = false;
+  }
+  if (auto* pq = dynamic_cast<faiss::IndexPQ*>(base)) {
+    pq->pq.cp.min_points_per_centroid = 1;
+    pq->do_polysemous_training = false;
+  }
+  if (auto* graph = as_hnsw(base)) calm_training(graph->storage);
+}
 
 const char* metric_name(Metric metric) { return kMetrics[static_cast<size_t>(metric)].name; }
 
@@ -112,7 +124,7 @@ std::unique_ptr<faiss::Index> make_index(const Spec& spec) {
           faiss::index_factory(static_cast<int>(spec.dim), spec.factory.c_str(), faiss_metric(spec.metric)));
     }
     index->metric_arg = spec.metric_arg;
-    silence(index.get());
+    calm_training(index.get());
     set_parameters(index.get(), spec.ef_construction, spec.ef_search, spec.nprobe);
     return index;
   } catch (const faiss::FaissException& e) {

@@ -66,14 +66,21 @@ std::unique_ptr<faiss::Index> unwrap(std::unique_ptr<faiss::Index> index, std::v
   return inner;
 }
 
-void check_ids(const std::vector<int64_t>& ids, int64_t rows, const std::string& name) {
+void check_ids(const std::vector<int64_t>& ids, int64_t rows, const std::string& name, bool bigint_ids) {
   if (ids.empty()) return;
   if (ids.size() != static_cast<size_t>(rows)) {
     throw Error(code::kCorrupt, name + " cannot be used: it has not one id for each vector.", std::to_string(rows),
                 std::to_string(ids.size()));
   }
   std::unordered_set<int64_t> seen;
+  constexpr int64_t kMaxSafe = (int64_t{1} << 53) - 1;
   for (int64_t id : ids) {
+    if (id < 0 || (!bigint_ids && id > kMaxSafe)) {
+      throw Error(code::kRange,
+                  name + " holds the id " + std::to_string(id) +
+                      (id < 0 ? "; ids must be 0 or more." : "; open it with idType: 'bigint'."),
+                  bigint_ids ? "0 to 2^63 - 1" : "0 to 2^53 - 1", std::to_string(id));
+    }
     if (seen.insert(id).second) continue;
     throw Error(code::kExists, name + " holds the id " + std::to_string(id) + " twice; Quiver needs unique ids.",
                 "unique ids", std::to_string(id) + " twice");
@@ -107,7 +114,7 @@ std::shared_ptr<Region> read_region(const std::string& path, const Ticket& ticke
   return region;
 }
 
-Body read_faiss(std::shared_ptr<Region> region, const std::string& name) {
+Body read_faiss(std::shared_ptr<Region> region, const std::string& name, bool bigint_ids) {
   Body body;
   std::vector<int64_t> ids;
   try {
@@ -130,7 +137,8 @@ Body read_faiss(std::shared_ptr<Region> region, const std::string& name) {
   mend_after_read(body.index.get());
   const int64_t rows = body.index->ntotal;
   check_structure(*body.index, rows, name);
-  check_ids(ids, rows, name);
+  check_ids(ids, rows, name, bigint_ids);
+  calm_training(body.index.get());
   bool counting = true;
   for (size_t i = 0; i < ids.size() && counting; i++) counting = ids[i] == static_cast<int64_t>(i);
   if (counting) ids.clear();

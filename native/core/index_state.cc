@@ -3,6 +3,7 @@
 #include <malloc.h>
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "core/compactor.h"
@@ -268,7 +269,7 @@ void IndexState::train(Staging vectors, const std::optional<Spec>& spec, const T
   check_usable();
   vectors.check();
   if (body_.rows.rows() > 0) {
-    if (!spec && body_.index->is_trained) return;
+    if (!spec && learns_nothing(body_.index.get())) return;
     throw Error(code::kArgument, "The index is trained and holds vectors; call reset() before training it anew.",
                 "an empty index", std::to_string(body_.rows.live()) + " vectors");
   }
@@ -305,6 +306,9 @@ void IndexState::train(Staging vectors, const std::optional<Spec>& spec, const T
 }
 
 void IndexState::check_ids_before_add(const std::vector<int64_t>& ids, bool refuse_existing) const {
+  for (int64_t id : ids) {
+    if (id < 0) throw Error(code::kRange, "An id must be 0 or more: -1 marks empty places.", ">= 0", std::to_string(id));
+  }
   if (!refuse_existing) return;
   std::unordered_set<int64_t> seen;
   for (int64_t id : ids) {
@@ -313,6 +317,17 @@ void IndexState::check_ids_before_add(const std::vector<int64_t>& ids, bool refu
                   std::to_string(id));
     }
   }
+}
+
+// Ids that count on from the highest must stay ids: safe integers, or int64.
+void IndexState::check_room_for_ids(int64_t n) const {
+  const int64_t highest = bigint_ids_ ? std::numeric_limits<int64_t>::max() : (int64_t{1} << 53) - 1;
+  const int64_t next = body_.rows.next_id();
+  if (next <= highest - n) return;
+  throw Error(code::kRange,
+              "No ids are left above the highest in the index (" + std::to_string(next - 1) +
+                  "); give ids of your own.",
+              "ids up to " + std::to_string(highest), std::to_string(next) + " and on");
 }
 
 void IndexState::check_memory(int64_t vectors) const {
@@ -351,6 +366,7 @@ AddOutcome IndexState::add(Staging vectors, std::optional<std::vector<int64_t>> 
                 "a trained index", "an untrained one");
   }
   if (ids) check_ids_before_add(*ids, refuse_existing);
+  if (!ids) check_room_for_ids(n);
   check_memory(n);
   if (spec_.metric == Metric::kCosine) vectors.normalize();
   AddOutcome outcome;
@@ -412,6 +428,10 @@ int64_t IndexState::remove(const std::vector<int64_t>& ids, const Ticket& ticket
   }
   if (removed > 0) sweep();
   changed();
+  if (ticket.aborted()) {
+    throw Error(code::kAborted, "The call was aborted; " + std::to_string(removed) + " vectors were removed until then.",
+                std::to_string(ids.size()) + " ids", std::to_string(removed) + " removed");
+  }
   return removed;
 }
 

@@ -118,6 +118,7 @@ class IndexState : public std::enable_shared_from_this<IndexState> {
   void check_usable() const;
   void answer(int64_t n, const float* x, const SearchOptions& options, int64_t* ids, float* distances) const;
   void check_ids_before_add(const std::vector<int64_t>& ids, bool refuse_existing) const;
+  void check_room_for_ids(int64_t n) const;
   void check_memory(int64_t vectors) const;
   void touch(int64_t id);
   void changed();

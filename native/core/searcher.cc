@@ -7,6 +7,7 @@
 #include <faiss/impl/AuxIndexStructures.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <numeric>
 #include <optional>
@@ -259,6 +260,9 @@ RangeHits Searcher::range(int64_t n, const float* x, float radius, int nprobe) c
   } else if (ids_.dead() > 0) {
     selector = &live;
   }
+  // FAISS leaves out what lies exactly on the border.
+  const float infinity = std::numeric_limits<float>::infinity();
+  radius = std::nextafter(radius, faiss::is_similarity_metric(index_.metric_type) ? -infinity : infinity);
   faiss::RangeSearchResult result(static_cast<size_t>(n));
   Parameters parameters;
   const auto* given = parameters.fill(*target, options, selector, 1.0);

@@ -148,6 +148,11 @@ void mend_after_read(faiss::Index* index) {
   });
 }
 
+bool learns_nothing(const faiss::Index* index) {
+  if (const auto* graph = as_hnsw(index)) return learns_nothing(graph->storage);
+  return cast<faiss::IndexFlat>(index) != nullptr;
+}
+
 bool views_are_known(const faiss::Index* index) {
   bool known = true;
   walk(const_cast<faiss::Index*>(index), [&](faiss::Index* part) {
@@ -191,6 +196,9 @@ size_t bytes_of(const faiss::Index* index) {
       }
       if (ivf->quantizer != nullptr) bytes += bytes_of(ivf->quantizer);
       bytes += ivf->direct_map.array.size() * sizeof(faiss::idx_t);
+    }
+    if (auto* ivf_pq = dynamic_cast<faiss::IndexIVFPQ*>(part)) {
+      bytes += (ivf_pq->pq.centroids.size() + ivf_pq->precomputed_table.size()) * sizeof(float);
     }
     if (auto* transform = dynamic_cast<faiss::IndexPreTransform*>(part)) {
       for (auto* step : transform->chain) {

@@ -64,6 +64,9 @@ bool views_are_known(const faiss::Index* index);
 // Sets what FAISS 1.12 forgets when it reads an index: without it, reading a vector back from FastScan lists crashes.
 void mend_after_read(faiss::Index* index);
 
+// Whole vectors, alone or under a graph: training changes nothing.
+bool learns_nothing(const faiss::Index* index);
+
 // `Flat`, `HNSW`, `IVF`, `PQ` ...: a name for people.
 std::string kind_of(const faiss::Index* index);
 

@@ -22,7 +22,7 @@ class Ticket {
     return cancelled_.load(std::memory_order_relaxed) || shutting_down().load(std::memory_order_relaxed);
   }
   void check() const {
-    if (aborted()) throw Error(code::kAborted, "The call was aborted.");
+    if (aborted()) throw Error(code::kAborted, "The call was aborted.", "a call that is not aborted", "an aborted one");
   }
 
   // `phase` must be a string literal.

@@ -77,10 +77,10 @@ describe('quiver bench', () => {
     const [head, rule, ...rows] = stdout.split('\n').slice(3);
     assert.match(
       head ?? '',
-      /^type +runs as +settings +build +recall@10 +p50 +p99 +batch +bytes\/vector +loop: build +search$/,
+      /^type +runs as +build +recall@10 +p50 +p99 +batch +bytes\/vector +loop: build +loop: search$/,
     );
     assert.match(rule ?? '', /^─+$/);
-    assert.match(rows[0] ?? '', /^ivf .* nlist \d+/);
+    assert.match(rows[0] ?? '', /^ivf +IVF\d+,Flat nprobe \d+/);
     assert.match(rows[1] ?? '', /^IVF16,PQ8x4np /);
   });
 

@@ -1,5 +1,6 @@
 import { strict as assert } from 'node:assert';
 import { toIds, toRange } from '../../lib/ids.js';
+import type { IdArray } from '../../lib/index.js';
 import { fails, indexes, vectors } from './support.js';
 
 const MAX = Number.MAX_SAFE_INTEGER;
@@ -29,7 +30,7 @@ describe('lib: ids', () => {
   });
 
   it('takes ids up to the largest of each type', () => {
-    assert.deepEqual(toIds('ids', [MAX, BigInt(MAX), 0], 'number' as never), Float64Array.of(MAX, MAX, 0));
+    assert.deepEqual(toIds('ids', [MAX, BigInt(MAX), 0] as never, 'number'), Float64Array.of(MAX, MAX, 0));
     assert.deepEqual(toIds('ids', [2n ** 63n - 1n, 0n], 'bigint'), BigInt64Array.of(2n ** 63n - 1n, 0n));
   });
 
@@ -130,25 +131,28 @@ describe('lib: ids', () => {
     const large = [2n ** 63n - 1n, 2n ** 53n + 1n, 0n];
     const bigints = await make({ dim: 2, type: 'flat', idType: 'bigint' }, data, large);
     assert.equal(bigints.idType, 'bigint');
-    assert.deepEqual(await bigints.ids(), BigInt64Array.from(large));
-    assert.deepEqual((await bigints.search(data, 1)).ids, BigInt64Array.from(large));
-    assert.deepEqual(bigints.searchSync(data, 1).ids, BigInt64Array.from(large));
-    assert.deepEqual(bigints.searchSync(data.subarray(2, 4), 1).ids, BigInt64Array.of(large[1]!));
-    assert.deepEqual((await bigints.range(data.subarray(2, 4), 0)).ids, BigInt64Array.of(large[1]!));
+    const is = (ids: IdArray, wanted: readonly bigint[]): void => {
+      assert.ok(ids instanceof BigInt64Array);
+      assert.equal(ids.join(), wanted.join());
+    };
+    is(await bigints.ids(), large);
+    is((await bigints.search(data, 1)).ids, large);
+    is(bigints.searchSync(data, 1).ids, large);
+    is(bigints.searchSync(data.subarray(2, 4), 1).ids, [large[1]!]);
+    is((await bigints.range(data.subarray(2, 4), 1e-6)).ids, [large[1]!]);
     assert.deepEqual(await bigints.has([2n ** 53n, 2n ** 53n + 1n]), [false, true]);
     assert.equal(await bigints.remove([2n ** 53n + 1n]), 1);
-    assert.deepEqual((await bigints.search(data.subarray(2, 4), 3)).ids.filter((id) => id < 0), BigInt64Array.of(-1n));
+    is((await bigints.search(data.subarray(2, 4), 3)).ids.slice(2), [-1n]);
   });
 
   it('numbers vectors without ids on from the highest so far', async () => {
     for (const idType of ['number', 'bigint'] as const) {
       const index = await make({ dim: 2, type: 'flat', idType });
-      const to = (ids: number[]) => (idType === 'bigint' ? BigInt64Array.from(ids.map(BigInt)) : Float64Array.from(ids));
-      assert.deepEqual((await index.add(vectors(2, 2, 1))).ids, to([0, 1]));
-      assert.deepEqual((await index.add(vectors(2, 2, 2), { ids: [100, 7] })).ids, to([100, 7]));
-      assert.deepEqual((await index.add(vectors(2, 2, 3))).ids, to([101, 102]));
+      assert.equal((await index.add(vectors(2, 2, 1))).ids.join(), '0,1');
+      assert.equal((await index.add(vectors(2, 2, 2), { ids: [100, 7] })).ids.join(), '100,7');
+      assert.equal((await index.add(vectors(2, 2, 3))).ids.join(), '101,102');
       await index.remove([102]);
-      assert.deepEqual((await index.add(vectors(1, 2, 3))).ids, to([103]), 'the id of a removed vector is not given again');
+      assert.equal((await index.add(vectors(1, 2, 3))).ids.join(), '103', 'the id of a removed vector is not given again');
     }
   });
 
@@ -161,7 +165,8 @@ describe('lib: ids', () => {
         (thrown: unknown) => thrown as { code: string },
       );
       assert.equal(error.code, 'E_RANGE');
-      assert.deepEqual(await index.get([last] as never), Float64Array.of(1, 2).length ? Float32Array.of(1, 2) : undefined);
+      assert.deepEqual(await index.get([last] as never), Float32Array.of(1, 2));
+      assert.equal(index.count, 1);
     }
   });
 });

@@ -137,6 +137,7 @@ describe('lib: vectors in', () => {
   it('the index refuses them everywhere, whatever the number of vectors', async () => {
     const dim = 4;
     const index = await make({ dim, type: 'flat' }, vectors(100, dim, 1));
+    const { generation } = index.stats();
     const spell = (bad: number): string => (Number.isNaN(bad) ? '-?nan' : bad > 0 ? 'inf' : '-inf');
     for (const n of [1, 19, 20, 21, 300]) {
       for (const bad of [NaN, Infinity, -Infinity]) {
@@ -169,7 +170,7 @@ describe('lib: vectors in', () => {
       });
     }
     assert.equal(index.count, 100);
-    assert.equal(index.stats().generation, 2, 'no refused call changed anything');
+    assert.equal(index.stats().generation, generation, 'no refused call changed anything');
   });
 
   it('copies up to 4 MB at once: the caller may change it right after the call', async () => {

@@ -35,8 +35,7 @@ export function toReport(data: BenchData, metric: string, measured: Measured, sy
 
 const COLUMNS: [head: string, align: Align, cell: (row: Row) => string][] = [
   ['type', 'left', (row) => row.type],
-  ['runs as', 'left', (row) => row.factory],
-  ['settings', 'left', (row) => settings(row)],
+  ['runs as', 'left', (row) => [row.factory, ...settings(row)].join(' ')],
   ['build', 'right', (row) => seconds(row.buildSeconds)],
   [`recall@${K}`, 'right', (row) => row.recall.toFixed(4)],
   ['p50', 'right', (row) => milliseconds(row.single.p50)],
@@ -44,7 +43,7 @@ const COLUMNS: [head: string, align: Align, cell: (row: Row) => string][] = [
   ['batch', 'right', (row) => `${count(row.batch.queriesPerSecond)}/s`],
   ['bytes/vector', 'right', (row) => count(row.bytesPerVector)],
   ['loop: build', 'right', (row) => pair(row.loop.build)],
-  ['search', 'right', (row) => pair(row.loop.search)],
+  ['loop: search', 'right', (row) => pair(row.loop.search)],
 ];
 
 export async function toTable(
@@ -80,16 +79,19 @@ function notes({ rows, loop, seconds: spent }: Measured): string {
 }
 
 function pair({ p99, max }: LoopDelay): string {
-  return `${p99.toFixed(2)} / ${max.toFixed(1)} ms`;
+  return `${p99.toFixed(1)} / ${max.toFixed(max < 10 ? 1 : 0)} ms`;
 }
 
-function settings(row: Row): string {
-  return Object.entries(row.settings)
-    .map(([name, value]) => `${SHORT[name] ?? name} ${value}`)
-    .join(' ');
-}
+/** Those that the factory string does not say. */
+const SETTINGS: [name: string, short: string][] = [
+  ['efConstruction', 'efC'],
+  ['efSearch', 'efS'],
+  ['nprobe', 'nprobe'],
+];
 
-const SHORT: Record<string, string> = { efConstruction: 'efC', efSearch: 'efS' };
+function settings(row: Row): string[] {
+  return SETTINGS.flatMap(([name, short]) => (name in row.settings ? [`${short} ${row.settings[name]}`] : []));
+}
 
 /** Three digits that matter, in the unit that suits. */
 function milliseconds(value: number): string {

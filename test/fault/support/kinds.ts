@@ -19,7 +19,7 @@ export const KINDS: readonly Kind[] = [
   { name: 'IVF16,Flat', options: { type: 'IVF16,Flat' }, tolerance: 1e-3 },
   { name: 'IVF16,PQ8x4', options: { type: 'IVF16,PQ8x4' }, tolerance: 1e-2 },
   { name: 'IVF16,RaBitQ', options: { type: 'IVF16,RaBitQ' } },
-  { name: 'PQ8', options: { type: 'PQ8' }, tolerance: 1e-2 },
+  { name: 'PQ8', options: { type: 'PQ8np' }, tolerance: 1e-2 },
 ];
 
 export function kindNamed(name: string): Kind {
