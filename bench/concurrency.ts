@@ -65,7 +65,11 @@ async function measure(index: Index, kind: Kind, atOnce: number, data: Data, con
     clientsQps: rate(times, 'clients', atOnce * repeats),
     together: speedRatio(times, 'together', 'batch'),
     clients: speedRatio(times, 'clients', 'batch'),
-    recall: recallOf(truth.ids as Float64Array, found.flatMap(({ ids }) => Array.from(ids, Number)), K),
+    recall: recallOf(
+      truth.ids as Float64Array,
+      found.flatMap(({ ids }) => Array.from(ids, Number)),
+      K,
+    ),
   };
 }
 
@@ -79,7 +83,16 @@ async function run(context: Context): Promise<Outcome> {
   }
   return {
     setting: { data: data.name, base: data.count, dim: data.dim, k: K, rounds: context.rounds },
-    head: ['index', 'at once', 'batch QPS', 'together QPS', 'clients QPS', 'together / batch', 'clients / batch', 'recall'],
+    head: [
+      'index',
+      'at once',
+      'batch QPS',
+      'together QPS',
+      'clients QPS',
+      'together / batch',
+      'clients / batch',
+      'recall',
+    ],
     rows: cases.map((one) => [
       one.kind,
       String(one.atOnce),

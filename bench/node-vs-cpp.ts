@@ -90,8 +90,7 @@ async function measureKind(kind: Kind, context: Context, data: Data, cpp: Cpp, t
   for (const batch of context.quick ? QUICK_BATCHES : BATCHES) {
     // A single query runs on one thread in both, whatever they are allowed.
     const counts = batch === 1 || all === 1 ? [1] : [1, all];
-    for (const threads of counts)
-      cases.push(await measure({ data, index, cpp, truth, context }, kind, batch, threads));
+    for (const threads of counts) cases.push(await measure({ data, index, cpp, truth, context }, kind, batch, threads));
   }
   await index.close();
   return cases;

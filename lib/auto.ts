@@ -29,7 +29,13 @@ export function guideTier(n: number, base: NativeSpec): Tier {
 }
 
 export function defaultTier(n: number, base: NativeSpec, auto: NonNullable<Note['auto']>): Tier {
-  const choice = recommend({ n, dim: base.dim, metric: base.metric as Metric, memory: auto.memory, recall: auto.recall });
+  const choice = recommend({
+    n,
+    dim: base.dim,
+    metric: base.metric as Metric,
+    memory: auto.memory,
+    recall: auto.recall,
+  });
   return {
     spec: {
       ...base,
@@ -102,7 +108,8 @@ export class AutoTier {
       (error: unknown) => {
         this.#moving = undefined;
         // The index goes on as it is. A closed one, or one that another thread moves, needs no word.
-        if (error instanceof QuiverError) this.#reason = `${this.#reason} (could not become ${spec.factory}: ${error.message})`;
+        if (error instanceof QuiverError)
+          this.#reason = `${this.#reason} (could not become ${spec.factory}: ${error.message})`;
       },
     );
   }

@@ -11,6 +11,7 @@ export type ErrorCode =
   | 'E_CORRUPT'
   | 'E_VERSION'
   | 'E_LOCKED'
+  | 'E_MODEL_MISMATCH'
   | 'E_ABORTED'
   | 'E_IO'
   | 'E_NO_GPU'

@@ -17,10 +17,14 @@ export function toSteps(filter: Filter, idType: IdType): FilterSteps {
 
 function push(name: string, filter: Filter, idType: IdType, steps: FilterSteps, depth: number): void {
   if (depth > MAX_DEPTH || steps.length > MAX_STEPS) {
-    throw new QuiverError('E_RANGE', `The filter is nested more than ${String(MAX_DEPTH)} deep or has too many parts.`, {
-      expected: `at most ${String(MAX_DEPTH)} levels and ${String(MAX_STEPS / 2)} parts`,
-      actual: 'more',
-    });
+    throw new QuiverError(
+      'E_RANGE',
+      `The filter is nested more than ${String(MAX_DEPTH)} deep or has too many parts.`,
+      {
+        expected: `at most ${String(MAX_DEPTH)} levels and ${String(MAX_STEPS / 2)} parts`,
+        actual: 'more',
+      },
+    );
   }
   if (typeof filter !== 'object' || filter === null) throw wrongArgument(name, FORMS, filter);
   const keys = Object.keys(filter);
@@ -50,7 +54,8 @@ function pushAll(
   steps: FilterSteps,
   depth: number,
 ): void {
-  if (!Array.isArray(parts) || parts.length === 0) throw wrongArgument(name, 'an array with at least one filter', parts);
+  if (!Array.isArray(parts) || parts.length === 0)
+    throw wrongArgument(name, 'an array with at least one filter', parts);
   parts.forEach((part: Filter, i) => push(`${name}[${String(i)}]`, part, idType, steps, depth + 1));
   steps.push(op, parts.length);
 }

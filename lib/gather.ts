@@ -32,7 +32,13 @@ export class Gather {
     this.#dim = dim;
   }
 
-  async search(query: Float32Array, k: number, efSearch: number, nprobe: number, exact: boolean): Promise<SearchResult> {
+  async search(
+    query: Float32Array,
+    k: number,
+    efSearch: number,
+    nprobe: number,
+    exact: boolean,
+  ): Promise<SearchResult> {
     const block = this.#blockFor(k, efSearch, nprobe, exact);
     const at = block.waiting.length;
     if ((at + 1) * this.#dim > block.queries.length) {
@@ -53,8 +59,7 @@ export class Gather {
 
   #blockFor(k: number, efSearch: number, nprobe: number, exact: boolean): Block {
     for (const block of this.#blocks) {
-      const same =
-        block.k === k && block.efSearch === efSearch && block.nprobe === nprobe && block.exact === exact;
+      const same = block.k === k && block.efSearch === efSearch && block.nprobe === nprobe && block.exact === exact;
       if (same && (block.waiting.length + 1) * this.#dim <= MAX_BLOCK_FLOATS) return block;
     }
     const block: Block = {
@@ -72,19 +77,18 @@ export class Gather {
   #leave(): void {
     for (const block of this.#blocks.splice(0)) {
       const n = block.waiting.length;
-      call<{ ids: IdArray; distances: Float32Array }>(
-        (_, number) =>
-          this.#native.search(
-            number,
-            block.queries.subarray(0, n * this.#dim),
-            n,
-            block.k,
-            block.efSearch,
-            block.nprobe,
-            block.exact,
-            0,
-            undefined,
-          ),
+      call<{ ids: IdArray; distances: Float32Array }>((_, number) =>
+        this.#native.search(
+          number,
+          block.queries.subarray(0, n * this.#dim),
+          n,
+          block.k,
+          block.efSearch,
+          block.nprobe,
+          block.exact,
+          0,
+          undefined,
+        ),
       ).then(
         ({ ids, distances }) => {
           const k = block.k;

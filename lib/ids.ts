@@ -54,7 +54,8 @@ export function toIds(name: string, input: IdsInput, idType: IdType): IdArray {
   for (let i = 0; i < list.length; i++) {
     const id = list[i];
     // The common case without building a name.
-    ids[i] = typeof id === 'number' && id >= 0 && Number.isSafeInteger(id) ? id : toNumber(`${name}[${String(i)}]`, id, 0);
+    ids[i] =
+      typeof id === 'number' && id >= 0 && Number.isSafeInteger(id) ? id : toNumber(`${name}[${String(i)}]`, id, 0);
   }
   return ids;
 }

@@ -19,7 +19,7 @@ const CHUNK = 1 << 20;
 function readAll(size: number): InstanceType<ReturnType<typeof native>['ByteStaging']> {
   const staging = new (native().ByteStaging)(size);
   const chunk = new Uint8Array(CHUNK);
-  for (let left = size; left > 0; ) {
+  for (let left = size; left > 0;) {
     const got = readSync(0, chunk, 0, Math.min(left, CHUNK), null);
     if (got === 0) throw new QuiverError('E_CORRUPT', '<input> ends too early.', { expected: String(size) });
     staging.append(chunk.subarray(0, got));
@@ -60,7 +60,8 @@ async function main(kind: string, size: number): Promise<Verdict> {
     await exercise(index);
     return { ok: true };
   } catch (error) {
-    if (!(error instanceof QuiverError)) return { ok: false, code: 'E_CORRUPT', message: `<input> cannot be used: ${String(error)}` };
+    if (!(error instanceof QuiverError))
+      return { ok: false, code: 'E_CORRUPT', message: `<input> cannot be used: ${String(error)}` };
     const { code, message, expected, actual } = error;
     return { ok: false, code, message: message.replace(/^The buffer/, '<input>'), expected, actual };
   }

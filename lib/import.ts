@@ -24,7 +24,10 @@ export interface Verdict {
 }
 
 function refused(name: string, how: string): QuiverError {
-  return new QuiverError('E_CORRUPT', `${name} is not safe to load: ${how}.`, { expected: 'a sound index', actual: how });
+  return new QuiverError('E_CORRUPT', `${name} is not safe to load: ${how}.`, {
+    expected: 'a sound index',
+    actual: how,
+  });
 }
 
 /** What to try: a file, or bytes. */
@@ -101,10 +104,14 @@ async function sizeOf(path: string): Promise<number> {
   } catch (error) {
     if (error instanceof QuiverError) throw error;
     const code = (error as NodeJS.ErrnoException).code;
-    throw new QuiverError(code === 'ENOENT' ? 'E_NOT_FOUND' : 'E_IO', `Cannot open ${path}: ${(error as Error).message}.`, {
-      expected: 'a readable file',
-      actual: code ?? 'an error',
-      cause: error,
-    });
+    throw new QuiverError(
+      code === 'ENOENT' ? 'E_NOT_FOUND' : 'E_IO',
+      `Cannot open ${path}: ${(error as Error).message}.`,
+      {
+        expected: 'a readable file',
+        actual: code ?? 'an error',
+        cause: error,
+      },
+    );
   }
 }

@@ -103,12 +103,7 @@ export interface NativeProgress {
   done: number;
   total: number;
 }
-export type Dispatcher = (
-  call: number,
-  error: unknown,
-  value: unknown,
-  progress: NativeProgress | undefined,
-) => void;
+export type Dispatcher = (call: number, error: unknown, value: unknown, progress: NativeProgress | undefined) => void;
 
 export interface NativeSystem {
   faiss: string;

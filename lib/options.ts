@@ -144,7 +144,10 @@ export function checkOptions(options: IndexOptions): Checked {
 export function checkDim(dim: unknown): number {
   const expected = `an integer from 1 to ${MAX_DIM.toLocaleString('en')}`;
   if (typeof dim !== 'number' || !Number.isInteger(dim) || dim < 1 || dim > MAX_DIM) {
-    throw new QuiverError('E_DIMENSION', `dim must be ${expected}, but is ${show(dim)}.`, { expected, actual: show(dim) });
+    throw new QuiverError('E_DIMENSION', `dim must be ${expected}, but is ${show(dim)}.`, {
+      expected,
+      actual: show(dim),
+    });
   }
   return dim;
 }
@@ -158,14 +161,23 @@ const MAX_RESULTS = 2 ** 28;
 
 export function checkResults(n: number, k: number): void {
   if (n * k <= MAX_RESULTS) return;
-  throw new QuiverError('E_RANGE', `n * k is too large for one call (${(n * k).toLocaleString('en')}): split the queries or lower k.`, {
-    expected: `<= ${MAX_RESULTS.toLocaleString('en')}`,
-    actual: (n * k).toLocaleString('en'),
-  });
+  throw new QuiverError(
+    'E_RANGE',
+    `n * k is too large for one call (${(n * k).toLocaleString('en')}): split the queries or lower k.`,
+    {
+      expected: `<= ${MAX_RESULTS.toLocaleString('en')}`,
+      actual: (n * k).toLocaleString('en'),
+    },
+  );
 }
 
 /** Per-call parameters as numbers, 0 for "the index's own". */
-export function checkSearch(options: SearchParams): { efSearch: number; nprobe: number; exact: boolean; threads: number } {
+export function checkSearch(options: SearchParams): {
+  efSearch: number;
+  nprobe: number;
+  exact: boolean;
+  threads: number;
+} {
   if (typeof options !== 'object' || options === null) throw wrongArgument('options', 'an object', options);
   const exact = options.exact ?? false;
   if (typeof exact !== 'boolean') throw wrongArgument('exact', 'true or false', exact);
@@ -179,7 +191,8 @@ export function checkSearch(options: SearchParams): { efSearch: number; nprobe: 
 
 export function checkPath(name: string, path: unknown): string {
   if (typeof path !== 'string' || path === '') throw wrongArgument(name, 'a file path', path);
-  if (path.includes('\0')) throw new QuiverError('E_ARGUMENT', `${name} holds a NUL character.`, { expected: 'a file path' });
+  if (path.includes('\0'))
+    throw new QuiverError('E_ARGUMENT', `${name} holds a NUL character.`, { expected: 'a file path' });
   return path;
 }
 

@@ -282,17 +282,25 @@ export class Index {
     const handle = Index.#of(this);
     checkCall(options);
     const { existing = 'replace' } = options;
-    if (existing !== 'replace' && existing !== 'error') throw wrongArgument('existing', "'replace' or 'error'", existing);
+    if (existing !== 'replace' && existing !== 'error')
+      throw wrongArgument('existing', "'replace' or 'error'", existing);
     const { data, n } = toVectors('vectors', vectors, this.dim);
     const ids = options.ids === undefined ? undefined : toIds('ids', options.ids, this.idType);
     if (ids !== undefined && ids.length !== n) {
-      throw new QuiverError('E_DIMENSION', `There must be one id for each vector: ${String(n)}, but there are ${String(ids.length)}.`, {
-        expected: String(n),
-        actual: String(ids.length),
-      });
+      throw new QuiverError(
+        'E_DIMENSION',
+        `There must be one id for each vector: ${String(n)}, but there are ${String(ids.length)}.`,
+        {
+          expected: String(n),
+          actual: String(ids.length),
+        },
+      );
     }
     const staging = await stageVectors('vectors', data, this.dim, options.signal);
-    const result = await call<AddResult>((_, number) => handle.add(number, staging, ids, existing === 'error'), options);
+    const result = await call<AddResult>(
+      (_, number) => handle.add(number, staging, ids, existing === 'error'),
+      options,
+    );
     if (this.#closed === undefined) this.#auto?.grow();
     return result;
   }
@@ -319,9 +327,12 @@ export class Index {
     let added = 0;
     let replaced = 0;
     for await (const batch of batches) {
-      if (typeof batch !== 'object' || batch === null) throw wrongArgument('a batch', 'vectors, or { vectors, ids }', batch);
+      if (typeof batch !== 'object' || batch === null)
+        throw wrongArgument('a batch', 'vectors, or { vectors, ids }', batch);
       const plain = batch instanceof Float32Array || Array.isArray(batch);
-      const { vectors, ids } = plain ? { vectors: batch, ids: undefined } : (batch as { vectors: VectorsInput; ids?: IdsInput });
+      const { vectors, ids } = plain
+        ? { vectors: batch, ids: undefined }
+        : (batch as { vectors: VectorsInput; ids?: IdsInput });
       const result = await this.add(vectors, { ...(ids !== undefined && { ids }), ...(signal && { signal }) });
       added += result.added;
       replaced += result.replaced;
@@ -352,10 +363,14 @@ export class Index {
     const source = Index.#of(other);
     if (other === this) throw wrongArgument('other', 'another index than this one', 'itself');
     if (other.dim !== this.dim) {
-      throw new QuiverError('E_DIMENSION', `The other index has dim ${String(other.dim)}, this one ${String(this.dim)}.`, {
-        expected: String(this.dim),
-        actual: String(other.dim),
-      });
+      throw new QuiverError(
+        'E_DIMENSION',
+        `The other index has dim ${String(other.dim)}, this one ${String(this.dim)}.`,
+        {
+          expected: String(this.dim),
+          actual: String(other.dim),
+        },
+      );
     }
     if (other.metric !== this.metric) throw wrongArgument("other's metric", this.metric, other.metric);
     const renumber = handle.stats().implicitIds && source.stats().implicitIds;
@@ -366,7 +381,10 @@ export class Index {
       const part = all.subarray(at, at + step);
       const vectors = await other.get(part as IdsInput);
       const { signal } = options;
-      const result = await this.add(vectors, { ...(!renumber && { ids: part as IdsInput }), ...(signal && { signal }) });
+      const result = await this.add(vectors, {
+        ...(!renumber && { ids: part as IdsInput }),
+        ...(signal && { signal }),
+      });
       (merged.ids as Float64Array).set(result.ids as Float64Array, at);
       merged.added += result.added;
       merged.replaced += result.replaced;
@@ -573,7 +591,8 @@ export class Index {
       {
         parameter: kind,
         max: kind === 'nprobe' ? nlist : Math.max(count, 1),
-        search: (q, places, params) => this.search(q, places, { ...params, ...(options.signal && { signal: options.signal }) }),
+        search: (q, places, params) =>
+          this.search(q, places, { ...params, ...(options.signal && { signal: options.signal }) }),
       },
       queries,
       own,

@@ -11,8 +11,8 @@ namespace quiver {
 namespace {
 
 [[noreturn]] void wrong(size_t i, const char* expected) {
-  throw Error(code::kArgument, "Argument " + std::to_string(i + 1) + " of a native call must be " + expected + ".", expected,
-              "something else");
+  throw Error(code::kArgument, "Argument " + std::to_string(i + 1) + " of a native call must be " + expected + ".",
+              expected, "something else");
 }
 
 constexpr double kMaxSafe = 9007199254740991.0;
@@ -92,7 +92,9 @@ std::vector<int64_t> read_ids(const Napi::Value& value) {
   return ids;
 }
 
-std::vector<int64_t> Arguments::ids(size_t i) const { return read_ids(at(i)); }
+std::vector<int64_t> Arguments::ids(size_t i) const {
+  return read_ids(at(i));
+}
 
 std::shared_ptr<const Filter> Arguments::filter(size_t i) const {
   if (absent(i)) return nullptr;

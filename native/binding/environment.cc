@@ -52,7 +52,9 @@ Environment::Environment(Napi::Env env) {
   napi_unref_threadsafe_function(env, wake_);
 }
 
-void Environment::set_dispatcher(Napi::Function dispatch) { dispatch_ = Napi::Persistent(dispatch); }
+void Environment::set_dispatcher(Napi::Function dispatch) {
+  dispatch_ = Napi::Persistent(dispatch);
+}
 
 Napi::Value Environment::scratch(Napi::Env env) {
   if (scratch_object_.IsEmpty()) {

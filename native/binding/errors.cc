@@ -24,7 +24,8 @@ Description description_of(std::exception_ptr error) {
   } catch (const faiss::FaissException& e) {
     return {code::kFaiss, "FAISS refused the call: " + e.msg, "", ""};
   } catch (const std::bad_alloc&) {
-    return {code::kOutOfMemory, "There is not enough memory for this call. Give it less at once, or use a smaller kind of index.",
+    return {code::kOutOfMemory,
+            "There is not enough memory for this call. Give it less at once, or use a smaller kind of index.",
             "enough memory", "none left"};
   } catch (const std::exception& e) {
     return {code::kInternal, std::string("Unexpected native error: ") + e.what(), "", ""};

@@ -40,37 +40,36 @@ std::string new_token() {
 }  // namespace
 
 void Index::define(Napi::Env env, Napi::Object exports) {
-  const Napi::Function constructor = DefineClass(
-      env, "NativeIndex",
-      {
-          StaticMethod<&Index::create>("create"),
-          StaticMethod<&Index::open>("open"),
-          StaticMethod<&Index::from_buffer>("fromBuffer"),
-          StaticMethod<&Index::import_faiss>("importFaiss"),
-          StaticMethod<&Index::attach>("attach"),
-          InstanceMethod<&Index::search>("search"),
-          InstanceMethod<&Index::search_sync>("searchSync"),
-          InstanceMethod<&Index::search_one>("searchOne"),
-          InstanceMethod<&Index::range>("range"),
-          InstanceMethod<&Index::has>("has"),
-          InstanceMethod<&Index::ids>("ids"),
-          InstanceMethod<&Index::get>("get"),
-          InstanceMethod<&Index::train>("train"),
-          InstanceMethod<&Index::add>("add"),
-          InstanceMethod<&Index::remove>("remove"),
-          InstanceMethod<&Index::reset>("reset"),
-          InstanceMethod<&Index::rebuild>("rebuild"),
-          InstanceMethod<&Index::set_parameters>("setParameters"),
-          InstanceMethod<&Index::save>("save"),
-          InstanceMethod<&Index::to_buffer>("toBuffer"),
-          InstanceMethod<&Index::export_faiss>("exportFaiss"),
-          InstanceMethod<&Index::count>("count"),
-          InstanceMethod<&Index::stats>("stats"),
-          InstanceMethod<&Index::set_note>("setNote"),
-          InstanceMethod<&Index::when_quiet>("whenQuiet"),
-          InstanceMethod<&Index::share>("share"),
-          InstanceMethod<&Index::close>("close"),
-      });
+  const Napi::Function constructor = DefineClass(env, "NativeIndex",
+                                                 {
+                                                     StaticMethod<&Index::create>("create"),
+                                                     StaticMethod<&Index::open>("open"),
+                                                     StaticMethod<&Index::from_buffer>("fromBuffer"),
+                                                     StaticMethod<&Index::import_faiss>("importFaiss"),
+                                                     StaticMethod<&Index::attach>("attach"),
+                                                     InstanceMethod<&Index::search>("search"),
+                                                     InstanceMethod<&Index::search_sync>("searchSync"),
+                                                     InstanceMethod<&Index::search_one>("searchOne"),
+                                                     InstanceMethod<&Index::range>("range"),
+                                                     InstanceMethod<&Index::has>("has"),
+                                                     InstanceMethod<&Index::ids>("ids"),
+                                                     InstanceMethod<&Index::get>("get"),
+                                                     InstanceMethod<&Index::train>("train"),
+                                                     InstanceMethod<&Index::add>("add"),
+                                                     InstanceMethod<&Index::remove>("remove"),
+                                                     InstanceMethod<&Index::reset>("reset"),
+                                                     InstanceMethod<&Index::rebuild>("rebuild"),
+                                                     InstanceMethod<&Index::set_parameters>("setParameters"),
+                                                     InstanceMethod<&Index::save>("save"),
+                                                     InstanceMethod<&Index::to_buffer>("toBuffer"),
+                                                     InstanceMethod<&Index::export_faiss>("exportFaiss"),
+                                                     InstanceMethod<&Index::count>("count"),
+                                                     InstanceMethod<&Index::stats>("stats"),
+                                                     InstanceMethod<&Index::set_note>("setNote"),
+                                                     InstanceMethod<&Index::when_quiet>("whenQuiet"),
+                                                     InstanceMethod<&Index::share>("share"),
+                                                     InstanceMethod<&Index::close>("close"),
+                                                 });
   Environment::of(env)->index_class = Napi::Persistent(constructor);
   exports.Set("NativeIndex", constructor);
 }
@@ -143,10 +142,11 @@ Napi::Value Index::open(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const Arguments arguments(info);
     const Call call(info.Env(), arguments.number(0), true);
-    run_in_bulk(call, [path = arguments.text(1), map = arguments.boolean(2), verify = arguments.boolean(3),
-                       ticket = call.ticket()]() -> Result {
-      return load(Snapshot::open(path, map, *ticket), verify, map && !verify, *ticket);
-    });
+    run_in_bulk(call,
+                [path = arguments.text(1), map = arguments.boolean(2), verify = arguments.boolean(3),
+                 ticket = call.ticket()]() -> Result {
+                  return load(Snapshot::open(path, map, *ticket), verify, map && !verify, *ticket);
+                });
     return info.Env().Undefined();
   });
 }
@@ -175,27 +175,31 @@ Napi::Value Index::import_faiss(const Napi::CallbackInfo& info) {
     }
     std::string metric = arguments.absent(2) ? "" : arguments.text(2);
     const Call call(info.Env(), arguments.number(0), true);
-    run_in_bulk(call, [path, region, metric, bigint = arguments.boolean(3), note = arguments.text(4),
-                       ticket = call.ticket()]() -> Result {
-      Body body = read_faiss(region ? region : read_region(path, *ticket), region ? "The buffer" : path, bigint);
-      SnapshotInfo made;
-      made.spec.dim = body.index->d;
-      made.spec.metric = metric_of(body.index.get());
-      made.spec.metric_arg = body.index->metric_arg;
-      made.spec.factory = body.factory;
-      if (!metric.empty()) {
-        const Metric wanted = metric_from_name(metric);
-        if (faiss_metric(wanted) != body.index->metric_type) {
-          throw Error(code::kArgument, "The file's metric is " + std::string(metric_name(made.spec.metric)) + ", not " + metric + ".",
-                      metric_name(made.spec.metric), metric);
-        }
-        made.spec.metric = wanted;
-      }
-      made.bigint_ids = bigint;
-      made.note = note;
-      auto state = IndexState::from_body(std::move(body), std::move(made));
-      return [state](Napi::Env env) { return wrap_state(env, state); };
-    });
+    run_in_bulk(call,
+                [path, region, metric, bigint = arguments.boolean(3), note = arguments.text(4),
+                 ticket = call.ticket()]() -> Result {
+                  Body body =
+                      read_faiss(region ? region : read_region(path, *ticket), region ? "The buffer" : path, bigint);
+                  SnapshotInfo made;
+                  made.spec.dim = body.index->d;
+                  made.spec.metric = metric_of(body.index.get());
+                  made.spec.metric_arg = body.index->metric_arg;
+                  made.spec.factory = body.factory;
+                  if (!metric.empty()) {
+                    const Metric wanted = metric_from_name(metric);
+                    if (faiss_metric(wanted) != body.index->metric_type) {
+                      throw Error(code::kArgument,
+                                  "The file's metric is " + std::string(metric_name(made.spec.metric)) + ", not " +
+                                      metric + ".",
+                                  metric_name(made.spec.metric), metric);
+                    }
+                    made.spec.metric = wanted;
+                  }
+                  made.bigint_ids = bigint;
+                  made.note = note;
+                  auto state = IndexState::from_body(std::move(body), std::move(made));
+                  return [state](Napi::Env env) { return wrap_state(env, state); };
+                });
     return info.Env().Undefined();
   });
 }
@@ -235,9 +239,8 @@ Napi::Value Index::share(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value Index::count(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&]() -> Napi::Value {
-    return Napi::Number::New(info.Env(), static_cast<double>(state()->count()));
-  });
+  return guarded(info.Env(),
+                 [&]() -> Napi::Value { return Napi::Number::New(info.Env(), static_cast<double>(state()->count())); });
 }
 
 Napi::Value Index::stats(const Napi::CallbackInfo& info) {
@@ -246,7 +249,9 @@ Napi::Value Index::stats(const Napi::CallbackInfo& info) {
     const auto stats = state()->stats();
     account(env);
     auto object = Napi::Object::New(env);
-    auto set = [&](const char* key, auto value) { object.Set(key, Napi::Number::New(env, static_cast<double>(value))); };
+    auto set = [&](const char* key, auto value) {
+      object.Set(key, Napi::Number::New(env, static_cast<double>(value)));
+    };
     set("dim", state_->dim());
     object.Set("metric", metric_name(state_->spec().metric));
     object.Set("bigintIds", Napi::Boolean::New(env, state_->bigint_ids()));
@@ -281,9 +286,8 @@ Napi::Value Index::when_quiet(const Napi::CallbackInfo& info) {
     const auto& index = state();
     const Call call(info.Env(), Arguments(info).number(0), false);
     // Through the strand: what was asked for before has begun by then.
-    index->strand->post(make_task([index, call] {
-      index->when_quiet([call] { call.resolve([](Napi::Env env) { return env.Undefined(); }); });
-    }));
+    index->strand->post(make_task(
+        [index, call] { index->when_quiet([call] { call.resolve([](Napi::Env env) { return env.Undefined(); }); }); }));
     return info.Env().Undefined();
   });
 }

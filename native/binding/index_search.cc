@@ -105,7 +105,8 @@ Napi::Value Index::search_sync(const Napi::CallbackInfo& info) {
     const auto wanted = index->bigint_ids() ? napi_bigint64_array : napi_float64_array;
     if (!info[8].IsTypedArray() || info[8].As<Napi::TypedArray>().TypedArrayType() != wanted ||
         info[8].As<Napi::TypedArray>().ElementLength() != results) {
-      throw Error(code::kArgument, "The array for ids has the wrong type or length.", std::to_string(results), "another");
+      throw Error(code::kArgument, "The array for ids has the wrong type or length.", std::to_string(results),
+                  "another");
     }
     auto distances = arguments.floats(9, results);
     const auto array = info[8].As<Napi::TypedArray>();
@@ -158,20 +159,21 @@ Napi::Value Index::range(const Napi::CallbackInfo& info) {
     std::vector<float> queries(array.Data(), array.Data() + array.ElementLength());
     const auto radius = static_cast<float>(arguments.number(3));
     const auto nprobe = static_cast<int>(arguments.integer(4, 0, 1 << 30));
-    run_interactive(Call(info.Env(), arguments.number(0), false),
-                    [index, n, queries = std::move(queries), radius, nprobe, filter = arguments.filter(5)]() -> Result {
-                      auto hits = std::make_shared<IdRangeHits>(index->range(n, queries.data(), radius, nprobe, filter.get()));
-                      return [hits, bigint = index->bigint_ids()](Napi::Env env) -> Napi::Value {
-                        std::vector<double> offsets(hits->offsets.begin(), hits->offsets.end());
-                        const size_t rows = offsets.size(), count = hits->ids.size();
-                        auto object = Napi::Object::New(env);
-                        object.Set("offsets", Napi::Float64Array::New(env, rows, to_array_buffer(env, std::move(offsets)), 0));
-                        object.Set("ids", ids_to_js(env, std::move(hits->ids), bigint));
-                        object.Set("distances",
-                                   Napi::Float32Array::New(env, count, to_array_buffer(env, std::move(hits->distances)), 0));
-                        return object;
-                      };
-                    });
+    run_interactive(
+        Call(info.Env(), arguments.number(0), false),
+        [index, n, queries = std::move(queries), radius, nprobe, filter = arguments.filter(5)]() -> Result {
+          auto hits = std::make_shared<IdRangeHits>(index->range(n, queries.data(), radius, nprobe, filter.get()));
+          return [hits, bigint = index->bigint_ids()](Napi::Env env) -> Napi::Value {
+            std::vector<double> offsets(hits->offsets.begin(), hits->offsets.end());
+            const size_t rows = offsets.size(), count = hits->ids.size();
+            auto object = Napi::Object::New(env);
+            object.Set("offsets", Napi::Float64Array::New(env, rows, to_array_buffer(env, std::move(offsets)), 0));
+            object.Set("ids", ids_to_js(env, std::move(hits->ids), bigint));
+            object.Set("distances",
+                       Napi::Float32Array::New(env, count, to_array_buffer(env, std::move(hits->distances)), 0));
+            return object;
+          };
+        });
     return info.Env().Undefined();
   });
 }

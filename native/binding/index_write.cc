@@ -65,16 +65,17 @@ Napi::Value Index::add(const Napi::CallbackInfo& info) {
                   std::to_string(ids->size()));
     }
     const Call call(info.Env(), arguments.number(0), true);
-    run_on_strand(*index->strand, call, [index, staging, ids = std::move(ids), refuse, ticket = call.ticket()]() -> Result {
-      auto outcome = std::make_shared<AddOutcome>(index->add(std::move(*staging), ids, refuse, *ticket));
-      return [outcome, bigint = index->bigint_ids()](Napi::Env env) -> Napi::Value {
-        auto object = Napi::Object::New(env);
-        object.Set("ids", ids_to_js(env, std::move(outcome->ids), bigint));
-        object.Set("added", static_cast<double>(outcome->added));
-        object.Set("replaced", static_cast<double>(outcome->replaced));
-        return object;
-      };
-    });
+    run_on_strand(*index->strand, call,
+                  [index, staging, ids = std::move(ids), refuse, ticket = call.ticket()]() -> Result {
+                    auto outcome = std::make_shared<AddOutcome>(index->add(std::move(*staging), ids, refuse, *ticket));
+                    return [outcome, bigint = index->bigint_ids()](Napi::Env env) -> Napi::Value {
+                      auto object = Napi::Object::New(env);
+                      object.Set("ids", ids_to_js(env, std::move(outcome->ids), bigint));
+                      object.Set("added", static_cast<double>(outcome->added));
+                      object.Set("replaced", static_cast<double>(outcome->replaced));
+                      return object;
+                    };
+                  });
     return info.Env().Undefined();
   });
 }

@@ -80,7 +80,8 @@ ByteStaging* ByteStaging::from(const Napi::Value& value) {
 
 std::shared_ptr<Region> ByteStaging::take() {
   if (!region_ || used_ != region_->size()) {
-    throw Error(code::kArgument, "The staging object is not full, or was used already.", "all bytes", std::to_string(used_));
+    throw Error(code::kArgument, "The staging object is not full, or was used already.", "all bytes",
+                std::to_string(used_));
   }
   return std::move(region_);
 }
@@ -93,7 +94,8 @@ Napi::Value ByteStaging::append(const Napi::CallbackInfo& info) {
     }
     const auto bytes = info[0].As<Napi::Uint8Array>();
     if (!region_ || bytes.ElementLength() > region_->size() - used_) {
-      throw Error(code::kArgument, "More bytes came than were announced.", "fewer bytes", std::to_string(bytes.ElementLength()));
+      throw Error(code::kArgument, "More bytes came than were announced.", "fewer bytes",
+                  std::to_string(bytes.ElementLength()));
     }
     if (bytes.ElementLength() > 0) std::memcpy(region_->writable() + used_, bytes.Data(), bytes.ElementLength());
     used_ += bytes.ElementLength();

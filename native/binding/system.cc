@@ -19,8 +19,12 @@ char* openblas_get_config();
 char* openblas_get_corename();
 }
 #else
-static const char* openblas_get_config() { return "not OpenBLAS"; }
-static const char* openblas_get_corename() { return "unknown"; }
+static const char* openblas_get_config() {
+  return "not OpenBLAS";
+}
+static const char* openblas_get_corename() {
+  return "unknown";
+}
 #endif
 
 namespace faiss {
@@ -56,8 +60,9 @@ Napi::Value set_threads(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const auto threads = static_cast<int>(Arguments(info).integer(0, 1, 1024));
     if (!Executor::instance().set_threads(threads)) {
-      throw Error(code::kArgument, "threads must be set before the first call to an index; it is " +
-                                       std::to_string(Executor::instance().threads()) + " now.",
+      throw Error(code::kArgument,
+                  "threads must be set before the first call to an index; it is " +
+                      std::to_string(Executor::instance().threads()) + " now.",
                   "configure() before other calls", std::to_string(threads));
     }
     return info.Env().Undefined();

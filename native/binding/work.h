@@ -62,7 +62,8 @@ void run_on_strand(Strand& strand, Call call, F work) {
 }
 template <typename F>
 void run_in_bulk(Call call, F work) {
-  Executor::instance().post_bulk(make_task([call = std::move(call), work = std::move(work)]() mutable { call.run(work); }));
+  Executor::instance().post_bulk(
+      make_task([call = std::move(call), work = std::move(work)]() mutable { call.run(work); }));
 }
 template <typename F>
 void run_interactive(Call call, F work) {

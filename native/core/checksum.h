@@ -1,4 +1,5 @@
-// CRC-32C (Castagnoli), the checksum of iSCSI, ext4 and RocksDB; by the CPU's own instruction, about 8 bytes in 3 cycles.
+// CRC-32C (Castagnoli), the checksum of iSCSI, ext4 and RocksDB; by the CPU's own instruction, about 8 bytes in 3
+// cycles.
 #pragma once
 
 #include <cstddef>

@@ -47,9 +47,13 @@ void Inbox::drain_into(std::deque<std::unique_ptr<Task>>& queue) {
   }
 }
 
-Lane::Lane() { sem_init(&available_, 0, 0); }
+Lane::Lane() {
+  sem_init(&available_, 0, 0);
+}
 
-Lane::~Lane() { sem_destroy(&available_); }
+Lane::~Lane() {
+  sem_destroy(&available_);
+}
 
 void Lane::start(int workers, int niceness) {
   stopping_ = false;

@@ -51,6 +51,11 @@ void check_factory(const std::string& factory) {
     throw Error(code::kArgument, "Leave IDMap out of the factory string: every Quiver index takes ids by itself.",
                 "a factory string without IDMap", factory);
   }
+  if (factory.find("NSG") != std::string::npos || factory.find("NNDescent") != std::string::npos) {
+    throw Error(code::kUnsupported,
+                "NSG and NNDescent graphs are built once and cannot grow; use HNSW (\"HNSW32,Flat\") instead.",
+                "a kind that takes vectors at any time", factory);
+  }
   int64_t number = 0;
   for (char c : factory) {
     number = std::isdigit(static_cast<unsigned char>(c)) != 0 ? number * 10 + (c - '0') : 0;
@@ -88,7 +93,9 @@ void calm_training(faiss::Index* index) {
   if (auto* graph = as_hnsw(base)) calm_training(graph->storage);
 }
 
-const char* metric_name(Metric metric) { return kMetrics[static_cast<size_t>(metric)].name; }
+const char* metric_name(Metric metric) {
+  return kMetrics[static_cast<size_t>(metric)].name;
+}
 
 Metric metric_from_name(const std::string& name) {
   for (const auto& entry : kMetrics) {
@@ -99,9 +106,13 @@ Metric metric_from_name(const std::string& name) {
   throw Error(code::kArgument, "There is no metric \"" + name + "\". Choose one of " + all + ".", all, name);
 }
 
-faiss::MetricType faiss_metric(Metric metric) { return kMetrics[static_cast<size_t>(metric)].faiss; }
+faiss::MetricType faiss_metric(Metric metric) {
+  return kMetrics[static_cast<size_t>(metric)].faiss;
+}
 
-bool is_similarity(Metric metric) { return faiss::is_similarity_metric(faiss_metric(metric)); }
+bool is_similarity(Metric metric) {
+  return faiss::is_similarity_metric(faiss_metric(metric));
+}
 
 std::unique_ptr<faiss::Index> make_index(const Spec& spec) {
   if (spec.dim < 1 || spec.dim > kMaxDim) {
@@ -120,18 +131,17 @@ std::unique_ptr<faiss::Index> make_index(const Spec& spec) {
     if (spec.factory == "Flat" && !is_plain_metric(spec.metric)) {
       index = std::make_unique<faiss::IndexFlat>(spec.dim, faiss_metric(spec.metric));
     } else {
-      index.reset(
-          faiss::index_factory(static_cast<int>(spec.dim), spec.factory.c_str(), faiss_metric(spec.metric)));
+      index.reset(faiss::index_factory(static_cast<int>(spec.dim), spec.factory.c_str(), faiss_metric(spec.metric)));
     }
     index->metric_arg = spec.metric_arg;
     calm_training(index.get());
     set_parameters(index.get(), spec.ef_construction, spec.ef_search, spec.nprobe);
     return index;
   } catch (const faiss::FaissException& e) {
-    throw Error(code::kFaiss,
-                "FAISS cannot make an index from \"" + spec.factory + "\" with dim " + std::to_string(spec.dim) +
-                    ": " + e.msg,
-                "a FAISS factory string", spec.factory);
+    throw Error(
+        code::kFaiss,
+        "FAISS cannot make an index from \"" + spec.factory + "\" with dim " + std::to_string(spec.dim) + ": " + e.msg,
+        "a FAISS factory string", spec.factory);
   }
 }
 

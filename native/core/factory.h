@@ -22,10 +22,10 @@ struct Spec {
   int64_t dim = 0;
   Metric metric = Metric::kL2;
   float metric_arg = 2;
-  std::string factory;       // FAISS factory string
-  int ef_construction = 0;   // hnsw; 0 leaves FAISS's default
-  int ef_search = 0;         // hnsw
-  int nprobe = 0;            // ivf
+  std::string factory;      // FAISS factory string
+  int ef_construction = 0;  // hnsw; 0 leaves FAISS's default
+  int ef_search = 0;        // hnsw
+  int nprobe = 0;           // ivf
 };
 
 // Throws E_ARGUMENT, E_DIMENSION, E_RANGE or E_FAISS with what FAISS said.

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <system_error>
 #include <utility>
 
 #include "core/error.h"
@@ -23,8 +24,8 @@ constexpr size_t kBufferBytes = 1 << 20;
   if (error == ENOSPC || error == EDQUOT) hint = " Free some space; what was at the path is untouched.";
   if (error == EACCES || error == EROFS) hint = " Check who may write there.";
   throw Error(error == ENOENT ? code::kNotFound : code::kIo,
-              "Cannot " + doing + " " + path + ": " + std::strerror(error) + "." + hint, "success",
-              std::strerror(error));
+              "Cannot " + doing + " " + path + ": " + std::generic_category().message(error) + "." + hint, "success",
+              std::generic_category().message(error));
 }
 
 std::string folder_of(const std::string& path) {
@@ -58,7 +59,7 @@ void Fd::close(const std::string& path) {
 }
 
 AtomicFile::AtomicFile(std::string path) : path_(std::move(path)), temporary_(temporary_name(path_)) {
-  struct stat found {};
+  struct stat found{};
   if (stat(path_.c_str(), &found) == 0 && !S_ISREG(found.st_mode)) {
     throw Error(code::kIo, "Cannot write " + path_ + ": it is not a regular file.", "a file path",
                 S_ISDIR(found.st_mode) ? "a folder" : "a device or pipe");
@@ -136,7 +137,9 @@ void MemorySink::write(const void* data, size_t size) {
   bytes_.insert(bytes_.end(), bytes, bytes + size);
 }
 
-void MemorySink::patch(const void* data, size_t size) { std::memcpy(bytes_.data(), data, size); }
+void MemorySink::patch(const void* data, size_t size) {
+  std::memcpy(bytes_.data(), data, size);
+}
 
 Fd open_for_reading(const std::string& path) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
@@ -145,7 +148,7 @@ Fd open_for_reading(const std::string& path) {
 }
 
 uint64_t size_of(const Fd& fd, const std::string& path) {
-  struct stat found {};
+  struct stat found{};
   if (fstat(fd.get(), &found) != 0) fail("read", path, errno);
   if (!S_ISREG(found.st_mode)) {
     throw Error(code::kIo, "Cannot read " + path + ": it is not a regular file.", "a file",

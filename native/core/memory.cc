@@ -49,6 +49,8 @@ uint64_t container_available() {
 
 }  // namespace
 
-uint64_t available_memory() { return std::min(system_available(), container_available()); }
+uint64_t available_memory() {
+  return std::min(system_available(), container_available());
+}
 
 }  // namespace quiver

@@ -28,7 +28,9 @@ size_t slots_for(int64_t rows) {
   return slots;
 }
 
-size_t words(int64_t rows) { return static_cast<size_t>((rows + 63) / 64); }
+size_t words(int64_t rows) {
+  return static_cast<size_t>((rows + 63) / 64);
+}
 
 }  // namespace
 
@@ -51,7 +53,9 @@ size_t RowIds::slot_of(int64_t id) const {
   return slot;
 }
 
-void RowIds::insert(int64_t row) { slots_[slot_of(ids_[static_cast<size_t>(row)])] = static_cast<uint32_t>(row + 1); }
+void RowIds::insert(int64_t row) {
+  slots_[slot_of(ids_[static_cast<size_t>(row)])] = static_cast<uint32_t>(row + 1);
+}
 
 void RowIds::erase(int64_t row) {
   // Backward shift: later members of the same run move up, so that no gap breaks a probe.

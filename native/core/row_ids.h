@@ -65,9 +65,9 @@ class RowIds {
   int64_t dead_count_ = 0;
   int64_t next_id_ = 0;
   bool implicit_ = true;
-  std::vector<int64_t> ids_;      // row -> id, when explicit
-  std::vector<uint32_t> slots_;   // open addressing, row + 1, 0 where empty; holds live rows only
-  std::vector<uint64_t> dead_;    // one bit a row, grown when a row dies
+  std::vector<int64_t> ids_;     // row -> id, when explicit
+  std::vector<uint32_t> slots_;  // open addressing, row + 1, 0 where empty; holds live rows only
+  std::vector<uint64_t> dead_;   // one bit a row, grown when a row dies
 };
 
 }  // namespace quiver

@@ -134,8 +134,8 @@ void Searcher::search_k(int64_t n, const float* x, int64_t k, const SearchOption
     return;
   }
   const Inner inner(index_, n, x);
-  const bool few = allowed_ != nullptr && (allowed_count() <= kScanRows ||
-                                           static_cast<double>(allowed_count()) < kScanShare * ids_.live());
+  const bool few = allowed_ != nullptr &&
+                   (allowed_count() <= kScanRows || static_cast<double>(allowed_count()) < kScanShare * ids_.live());
   if (can_scan(*inner.index) && (few || options.exact || as_codes(inner.index) != nullptr)) {
     if (allowed_ != nullptr) {
       exact_scan(*inner.index, n, inner.x, k, *allowed_, rows, distances);
@@ -244,7 +244,8 @@ RangeHits Searcher::range(int64_t n, const float* x, float radius, int nprobe) c
   hits.offsets.assign(static_cast<size_t>(n) + 1, 0);
   if (allowed_count() == 0) return hits;
   if (dynamic_cast<const faiss::IndexFastScan*>(shape_.base) != nullptr) {
-    throw Error(code::kUnsupported, "FAISS's FastScan kinds have no range search. Use search() with a k, or a PQ or SQ.",
+    throw Error(code::kUnsupported,
+                "FAISS's FastScan kinds have no range search. Use search() with a k, or a PQ or SQ.",
                 "a kind with range search", kind_of(&index_));
   }
   SearchOptions options;

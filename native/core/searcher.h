@@ -44,8 +44,8 @@ class Searcher {
 
   // Writes n * k rows and distances, best first, -1 in places without a hit.
   void search(int64_t n, const float* x, const SearchOptions& options, int64_t* rows, float* distances) const;
-  // All rows within `radius` (l2: squared distance at most; similarities: at least; a hit on the border counts). Exhaustive except on IVF, which
-  // visits nprobe lists.
+  // All rows within `radius` (l2: squared distance at most; similarities: at least; a hit on the border counts).
+  // Exhaustive except on IVF, which visits nprobe lists.
   RangeHits range(int64_t n, const float* x, float radius, int nprobe) const;
 
  private:

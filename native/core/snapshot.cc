@@ -56,8 +56,8 @@ struct Header {
 };
 static_assert(sizeof(Header) == kHeaderBytes && offsetof(Header, crc) == kHeaderBytes - 4, "no hidden gaps");
 
-[[noreturn]] void corrupt(const std::string& name, const std::string& what, const std::string& expected = "an undamaged file",
-                          const std::string& actual = "damage") {
+[[noreturn]] void corrupt(const std::string& name, const std::string& what,
+                          const std::string& expected = "an undamaged file", const std::string& actual = "damage") {
   throw Error(code::kCorrupt, name + " is damaged: " + what + ". Restore it from a copy or build it again.", expected,
               actual);
 }
@@ -141,7 +141,9 @@ uint64_t blocks_in(const Header& header) {
   return (header.table.offset - kHeaderBytes + kBlockBytes - 1) / kBlockBytes;
 }
 
-const Header& header_of(const Region& region) { return *reinterpret_cast<const Header*>(region.data()); }
+const Header& header_of(const Region& region) {
+  return *reinterpret_cast<const Header*>(region.data());
+}
 
 }  // namespace
 
@@ -235,15 +237,17 @@ void Snapshot::check_header() {
   const Header& header = header_of(*region_);
   if (std::memcmp(header.magic, kMagic, sizeof(kMagic)) != 0) {
     throw Error(code::kCorrupt,
-                name + " is not a Quiver index (or its first bytes are damaged). A file written by FAISS itself opens "
-                       "with Index.importFaiss().",
+                name +
+                    " is not a Quiver index (or its first bytes are damaged). A file written by FAISS itself opens "
+                    "with Index.importFaiss().",
                 "the magic QUIVERIX", "other bytes");
   }
   if (crc32c(0, &header, offsetof(Header, crc)) != header.crc) corrupt(name, "the header's checksum does not match");
   if (header.version != kVersion) {
     throw Error(code::kVersion,
-                name + " has format version " + std::to_string(header.version) + "; this build reads version 1. "
-                       "Open it with a newer faiss-quiver.",
+                name + " has format version " + std::to_string(header.version) +
+                    "; this build reads version 1. "
+                    "Open it with a newer faiss-quiver.",
                 "version 1", "version " + std::to_string(header.version));
   }
   if (header.file_bytes != region_->size()) {
@@ -279,8 +283,7 @@ void Snapshot::verify(int threads, bool structure_only, const Ticket& ticket) co
   for (int64_t block = 0; block < blocks; block++) {
     const uint64_t from = kHeaderBytes + static_cast<uint64_t>(block) * kBlockBytes;
     const uint64_t to = std::min<uint64_t>(from + kBlockBytes, header.table.offset);
-    const bool only_vectors =
-        from >= header.vectors.offset && to <= header.vectors.offset + header.vectors.bytes;
+    const bool only_vectors = from >= header.vectors.offset && to <= header.vectors.offset + header.vectors.bytes;
     if ((structure_only && only_vectors) || bad.load() >= 0 || ticket.aborted()) continue;
     if (crc32c(0, region_->data() + from, to - from) != sums[block]) bad = block;
     done++;
@@ -289,7 +292,8 @@ void Snapshot::verify(int threads, bool structure_only, const Ticket& ticket) co
   ticket.report("verify", done, blocks);
   if (bad >= 0) {
     corrupt(name, "the checksum of block " + std::to_string(bad) + " (bytes " +
-                      std::to_string(kHeaderBytes + static_cast<uint64_t>(bad) * kBlockBytes) + " and on) does not match");
+                      std::to_string(kHeaderBytes + static_cast<uint64_t>(bad) * kBlockBytes) +
+                      " and on) does not match");
   }
 }
 

@@ -75,9 +75,15 @@ faiss::Index* base_of(faiss::Index* index) {
   return const_cast<faiss::Index*>(base_of(static_cast<const faiss::Index*>(index)));
 }
 
-const faiss::IndexHNSW* as_hnsw(const faiss::Index* index) { return cast<faiss::IndexHNSW>(index); }
-const faiss::IndexIVF* as_ivf(const faiss::Index* index) { return cast<faiss::IndexIVF>(index); }
-const faiss::IndexFlatCodes* as_codes(const faiss::Index* index) { return cast<faiss::IndexFlatCodes>(index); }
+const faiss::IndexHNSW* as_hnsw(const faiss::Index* index) {
+  return cast<faiss::IndexHNSW>(index);
+}
+const faiss::IndexIVF* as_ivf(const faiss::Index* index) {
+  return cast<faiss::IndexIVF>(index);
+}
+const faiss::IndexFlatCodes* as_codes(const faiss::Index* index) {
+  return cast<faiss::IndexFlatCodes>(index);
+}
 
 Shape::Shape(const faiss::Index* index)
     : base(base_of(index)),

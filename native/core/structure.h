@@ -38,11 +38,11 @@ inline faiss::IndexFlatCodes* as_codes(faiss::Index* index) {
 struct Shape {
   Shape() = default;
   explicit Shape(const faiss::Index* index);
-  const faiss::Index* base = nullptr;           // behind transforms and refinement
-  const faiss::IndexHNSW* graph = nullptr;      // the base, when it is a graph
-  const faiss::IndexIVF* lists = nullptr;       // the base, when it has lists
-  bool plain = false;                           // the index itself is an array of codes: takes no parameters
-  bool refined = false;                         // the index itself refines another
+  const faiss::Index* base = nullptr;       // behind transforms and refinement
+  const faiss::IndexHNSW* graph = nullptr;  // the base, when it is a graph
+  const faiss::IndexIVF* lists = nullptr;   // the base, when it has lists
+  bool plain = false;                       // the index itself is an array of codes: takes no parameters
+  bool refined = false;                     // the index itself refines another
 };
 
 // Every array of one code a row in the nest, when nothing but such arrays depends on row numbers: then rows can be

@@ -20,7 +20,8 @@ void check_graph(const faiss::IndexHNSW& index, const std::string& name) {
   const faiss::HNSW& hnsw = index.hnsw;
   const auto rows = static_cast<size_t>(index.ntotal);
   if (index.storage == nullptr) refuse(name, "its graph has no vectors");
-  if (hnsw.levels.size() != rows || hnsw.offsets.size() != rows + 1) refuse(name, "its graph's tables have wrong sizes");
+  if (hnsw.levels.size() != rows || hnsw.offsets.size() != rows + 1)
+    refuse(name, "its graph's tables have wrong sizes");
   const auto& cumulative = hnsw.cum_nneighbor_per_level;
   if (cumulative.empty() || cumulative[0] != 0) refuse(name, "its graph's level table is wrong");
   for (size_t i = 1; i < cumulative.size(); i++) {
@@ -32,7 +33,8 @@ void check_graph(const faiss::IndexHNSW& index, const std::string& name) {
       hnsw.levels[static_cast<size_t>(hnsw.entry_point)] - 1 < hnsw.max_level) {
     refuse(name, "its graph's top level is wrong");
   }
-  if (hnsw.offsets[0] != 0 || hnsw.offsets[rows] != hnsw.neighbors.size()) refuse(name, "its graph's offsets are wrong");
+  if (hnsw.offsets[0] != 0 || hnsw.offsets[rows] != hnsw.neighbors.size())
+    refuse(name, "its graph's offsets are wrong");
   for (size_t row = 0; row < rows; row++) {
     const int level = hnsw.levels[row];
     if (level < 1 || static_cast<size_t>(level) >= cumulative.size() || hnsw.offsets[row + 1] < hnsw.offsets[row] ||
@@ -62,7 +64,8 @@ void check_lists(const faiss::IndexIVF& index, const std::string& name) {
       index.quantizer->d != index.d) {
     if (index.is_trained) refuse(name, "its lists and their quantizer do not fit");
   }
-  if (index.invlists->code_size != index.code_size && index.invlists->code_size != faiss::InvertedLists::INVALID_CODE_SIZE) {
+  if (index.invlists->code_size != index.code_size &&
+      index.invlists->code_size != faiss::InvertedLists::INVALID_CODE_SIZE) {
     refuse(name, "its lists hold codes of another size");
   }
   if (index.nprobe < 1) refuse(name, "it would visit no list");
@@ -72,7 +75,8 @@ void check_lists(const faiss::IndexIVF& index, const std::string& name) {
     entries += size;
     const faiss::InvertedLists::ScopedIds ids(index.invlists, list);
     for (size_t i = 0; i < size; i++) {
-      if (ids[i] < 0 || ids[i] >= index.ntotal) refuse(name, "list " + std::to_string(list) + " names a row that does not exist");
+      if (ids[i] < 0 || ids[i] >= index.ntotal)
+        refuse(name, "list " + std::to_string(list) + " names a row that does not exist");
     }
   }
   if (entries != static_cast<size_t>(index.ntotal)) refuse(name, "its lists do not hold all rows");
@@ -104,7 +108,8 @@ void check_structure(const faiss::Index& index, int64_t rows, const std::string&
     if (transform->index == nullptr || transform->index->d != dim) refuse(name, "its transforms do not fit the index");
     check_structure(*transform->index, rows, name);
   } else if (const auto* refine = dynamic_cast<const faiss::IndexRefine*>(&index)) {
-    if (refine->base_index == nullptr || refine->refine_index == nullptr) refuse(name, "half of its refinement is missing");
+    if (refine->base_index == nullptr || refine->refine_index == nullptr)
+      refuse(name, "half of its refinement is missing");
     check_structure(*refine->base_index, rows, name);
     check_structure(*refine->refine_index, rows, name);
   } else if (const auto* graph = as_hnsw(&index)) {
@@ -113,7 +118,8 @@ void check_structure(const faiss::Index& index, int64_t rows, const std::string&
   } else if (const auto* lists = as_ivf(&index)) {
     check_lists(*lists, name);
   } else if (const auto* codes = as_codes(&index)) {
-    if (codes->code_size != codes->sa_code_size() && as_codes(&index)->code_size == 0) refuse(name, "its codes have no size");
+    if (codes->code_size != codes->sa_code_size() && as_codes(&index)->code_size == 0)
+      refuse(name, "its codes have no size");
     if (codes->codes.size() != static_cast<size_t>(rows) * codes->code_size) refuse(name, "its codes are cut");
     if (const auto* pq = dynamic_cast<const faiss::IndexPQ*>(&index)) check_product_quantizer(pq->pq, index.d, name);
   } else if (const auto* scan = dynamic_cast<const faiss::IndexFastScan*>(&index)) {

@@ -180,8 +180,9 @@ void Writer::link(faiss::IndexHNSW& graph, int64_t first, int64_t n, const float
   // From the highest level down, as FAISS does.
   std::vector<int64_t> order(static_cast<size_t>(n));
   std::iota(order.begin(), order.end(), first);
-  std::stable_sort(order.begin(), order.end(),
-                   [&](int64_t a, int64_t b) { return hnsw.levels[static_cast<size_t>(a)] > hnsw.levels[static_cast<size_t>(b)]; });
+  std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) {
+    return hnsw.levels[static_cast<size_t>(a)] > hnsw.levels[static_cast<size_t>(b)];
+  });
 
   const int team = static_cast<int>(std::min<int64_t>(threads_, n));
   std::vector<std::unique_ptr<faiss::VisitedTable>> visited;

@@ -11,10 +11,18 @@ namespace {
 using Op = Filter::Op;
 using Ids = std::set<int64_t>;
 
-Filter::Step ids_step(std::vector<int64_t> ids) { return {Op::kIds, std::move(ids), {}, 0}; }
-Filter::Step range_step(int64_t from, int64_t to) { return {Op::kRange, {from, to}, {}, 0}; }
-Filter::Step bitmap_step(std::vector<uint8_t> bitmap) { return {Op::kBitmap, {}, std::move(bitmap), 0}; }
-Filter::Step join_step(Op op, int64_t operands) { return {op, {}, {}, operands}; }
+Filter::Step ids_step(std::vector<int64_t> ids) {
+  return {Op::kIds, std::move(ids), {}, 0};
+}
+Filter::Step range_step(int64_t from, int64_t to) {
+  return {Op::kRange, {from, to}, {}, 0};
+}
+Filter::Step bitmap_step(std::vector<uint8_t> bitmap) {
+  return {Op::kBitmap, {}, std::move(bitmap), 0};
+}
+Filter::Step join_step(Op op, int64_t operands) {
+  return {op, {}, {}, operands};
+}
 
 // A random expression as postfix steps, and which ids it means, told id by id.
 std::function<bool(int64_t)> expression(Random& random, std::vector<Filter::Step>& steps, int depth) {

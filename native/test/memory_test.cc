@@ -10,7 +10,7 @@ namespace {
 
 TEST(Memory, SaysANumberThatCanBeTrue) {
   const uint64_t free_bytes = available_memory();
-  struct sysinfo machine {};
+  struct sysinfo machine{};
   ASSERT_EQ(sysinfo(&machine), 0);
   EXPECT_GT(free_bytes, uint64_t{1} << 20) << "this test itself runs";
   EXPECT_LE(free_bytes, uint64_t{machine.totalram} * machine.mem_unit) << "not more than the machine has";

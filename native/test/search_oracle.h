@@ -79,7 +79,8 @@ inline void expect_wellformed(const std::vector<int64_t>& allowed, Metric metric
       ASSERT_TRUE(i == 0 || row[i - 1] >= 0) << "a hit behind an empty place";
       ASSERT_TRUE(std::binary_search(allowed.begin(), allowed.end(), row[i])) << "row " << row[i] << " is not allowed";
       ASSERT_TRUE(std::isfinite(distance[i]));
-      if (i > 0) ASSERT_TRUE(is_similarity(metric) ? distance[i] <= distance[i - 1] : distance[i] >= distance[i - 1]);
+      const float before = i > 0 ? distance[i - 1] : distance[i];
+      ASSERT_TRUE(is_similarity(metric) ? distance[i] <= before : distance[i] >= before) << "place " << i;
       seen.push_back(row[i]);
     }
     std::sort(seen.begin(), seen.end());
@@ -88,8 +89,8 @@ inline void expect_wellformed(const std::vector<int64_t>& allowed, Metric metric
 }
 
 // The distances are those of the k nearest, and each row has the distance that it is said to have.
-inline void expect_exact(const Decoded& decoded, Metric metric, const std::vector<int64_t>& allowed, int64_t n, int64_t k,
-                         const int64_t* rows, const float* distances) {
+inline void expect_exact(const Decoded& decoded, Metric metric, const std::vector<int64_t>& allowed, int64_t n,
+                         int64_t k, const int64_t* rows, const float* distances) {
   const auto at = [&](int64_t row) { return decoded.rows.data() + row * decoded.dim; };
   for (int64_t q = 0; q < n; q++) {
     const float* query = decoded.queries.data() + q * decoded.dim;

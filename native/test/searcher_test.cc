@@ -37,7 +37,8 @@ class SearcherKinds : public ::testing::TestWithParam<Case> {
   Answer run(const RowSet* allowed, SearchOptions options) {
     Answer answer{std::vector<int64_t>(static_cast<size_t>(kQueries * options.k), -7),
                   std::vector<float>(static_cast<size_t>(kQueries * options.k), -7.0f)};
-    Searcher(*body_.index, body_.rows, allowed)
+    const Shape shape(body_.index.get());
+    Searcher(*body_.index, shape, body_.rows, allowed)
         .search(kQueries, queries_.data(), options, answer.ids.data(), answer.distances.data());
     return answer;
   }
@@ -77,7 +78,9 @@ class SearcherKinds : public ::testing::TestWithParam<Case> {
   Decoded decoded_;
 };
 
-TEST_P(SearcherKinds, Unfiltered) { check(nullptr, "all rows"); }
+TEST_P(SearcherKinds, Unfiltered) {
+  check(nullptr, "all rows");
+}
 
 TEST_P(SearcherKinds, FilteredAtEverySelectivity) {
   Random random(12);
@@ -160,7 +163,8 @@ TEST(Searcher, EfSearchAndNprobeOfACallHoldForTheCallOnly) {
       options.ef_search = effort == 1 ? 10 : 200;
       std::vector<int64_t> rows(500);
       std::vector<float> distances(500);
-      Searcher(*body.index, body.rows, nullptr).search(50, queries.data(), options, rows.data(), distances.data());
+      const Shape shape(body.index.get());
+      Searcher(*body.index, shape, body.rows, nullptr).search(50, queries.data(), options, rows.data(), distances.data());
       shares.push_back(recall(decoded, Metric::kL2, counting(2000), 50, 10, rows.data()));
     }
     EXPECT_GT(shares[1], 0.97) << factory;
@@ -206,7 +210,9 @@ TEST_P(RangeKinds, FindsAllWithinTheRadius) {
     const auto rows = allowed_rows(body, allowed);
     for (const float radius : metric == Metric::kL2 ? std::vector<float>{0.0f, 12.0f, 25.0f, 1e9f}
                                                     : std::vector<float>{1e9f, 5.0f, 0.0f, -1e9f}) {
-      const RangeHits hits = Searcher(*body.index, body.rows, allowed).range(kQueries, queries.data(), radius, 1 << 20);
+      const Shape shape(body.index.get());
+      const Searcher searcher(*body.index, shape, body.rows, allowed);
+      const RangeHits hits = searcher.range(kQueries, queries.data(), radius, 1 << 20);
       ASSERT_EQ(hits.offsets.size(), size_t{kQueries + 1});
       ASSERT_EQ(hits.offsets.back(), hits.rows.size());
       for (int64_t q = 0; q < kQueries; q++) {
@@ -238,7 +244,9 @@ TEST(Searcher, FastScanHasNoRange) {
   Random random(16);
   const auto x = random.vectors(500, kDim);
   const Body body = filled("PQ4x4fs", kDim, x);
-  EXPECT_EQ(code_of([&] { Searcher(*body.index, body.rows, nullptr).range(1, x.data(), 1, 0); }), code::kUnsupported);
+  const Shape shape(body.index.get());
+  const Searcher searcher(*body.index, shape, body.rows, nullptr);
+  EXPECT_EQ(code_of([&] { searcher.range(1, x.data(), 1, 0); }), code::kUnsupported);
 }
 
 }  // namespace

@@ -42,10 +42,14 @@ inline constexpr bool kSanitizer = false;
 #endif
 
 // How often something is tried: fewer times where each try costs ten times as much.
-inline int64_t times(int64_t plain, int64_t sanitized) { return kSanitizer ? sanitized : plain; }
+inline int64_t times(int64_t plain, int64_t sanitized) {
+  return kSanitizer ? sanitized : plain;
+}
 
 // libgomp knows nothing of the thread sanitizer, which then takes its barriers for races: one thread in a team there.
-inline int team() { return kThreadSanitizer ? 1 : 2; }
+inline int team() {
+  return kThreadSanitizer ? 1 : 2;
+}
 
 // The number behind an environment variable, or `otherwise`.
 inline uint64_t setting(const char* name, uint64_t otherwise) {
@@ -138,10 +142,10 @@ inline Spec spec_of(const std::string& factory, int64_t dim, Metric metric = Met
 
 // One of each family that the core treats in its own way; dim must be a multiple of 8.
 inline const std::vector<std::string>& kinds() {
-  static const std::vector<std::string> all = {"Flat",         "HNSW16",       "IVF8,Flat",      "SQ8",
-                                               "PQ4x4",        "IVF8,PQ4x4",   "PQ4x4fs",        "IVF8,PQ4x4fs",
-                                               "OPQ4,IVF8,PQ4x4", "PCA8,Flat", "SQ8,RFlat",      "HNSW16,SQ8",
-                                               "IVF8,SQ8",     "PCA8,HNSW8",   "LSH"};
+  static const std::vector<std::string> all = {
+      "Flat",         "HNSW16",          "IVF8,Flat", "SQ8",       "PQ4x4",      "IVF8,PQ4x4", "PQ4x4fs",
+      "IVF8,PQ4x4fs", "OPQ4,IVF8,PQ4x4", "PCA8,Flat", "SQ8,RFlat", "HNSW16,SQ8", "IVF8,SQ8",   "PCA8,HNSW8",
+      "LSH"};
   return all;
 }
 
@@ -171,7 +175,8 @@ struct Neighbour {
 };
 
 // All of `ids` by their distance to the query, best first and among equals by id. `at(id)` is a vector.
-inline std::vector<Neighbour> brute_force(Metric metric, int64_t dim, const float* query, const std::vector<int64_t>& ids,
+inline std::vector<Neighbour> brute_force(Metric metric, int64_t dim, const float* query,
+                                          const std::vector<int64_t>& ids,
                                           const std::function<const float*(int64_t)>& at) {
   std::vector<Neighbour> all;
   for (int64_t id : ids) all.push_back({distance_of(metric, dim, query, at(id)), id});
@@ -190,7 +195,9 @@ inline std::vector<int64_t> counting(int64_t n) {
 }
 
 // Float sums differ from double ones by rounding, which grows with the numbers in them.
-inline double tolerance(double distance) { return 1e-4 * std::max(1.0, std::abs(distance)); }
+inline double tolerance(double distance) {
+  return 1e-4 * std::max(1.0, std::abs(distance));
+}
 
 struct Answer {
   std::vector<int64_t> ids;

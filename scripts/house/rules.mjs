@@ -10,10 +10,11 @@ import { dirname, join, relative, resolve, sep } from 'node:path';
 
 /** Height of each folder of src/ in the map; lib lies below all of them. A value import must go to a lower height. */
 export const HEIGHTS = new Map([
-  ['cli', 5],
-  ['compat', 4],
-  ['server', 4],
-  ['engine', 3],
+  ['cli', 6],
+  ['compat', 5],
+  ['server', 5],
+  ['engine', 4],
+  ['collection', 3],
   ['answer', 2],
   ['cache', 2],
   ['embed', 2],
@@ -22,6 +23,7 @@ export const HEIGHTS = new Map([
   ['plan', 2],
   ['shard', 2],
   ['store', 2],
+  ['document', 1],
   ['vectors', 1],
 ]);
 
@@ -109,7 +111,8 @@ function placeOf(path) {
   return parts[0] === 'src' && parts.length > 2 ? `src/${parts[1]}` : String(parts[0]);
 }
 
-const MAP = 'cli -> server -> engine -> {answer, cache, store, embed, ingest, shard, monitor, plan} -> vectors -> lib';
+const MAP =
+  'cli -> server -> engine -> collection -> {answer, cache, store, embed, ingest, shard, monitor, plan} -> {vectors, document} -> lib';
 
 /**
  * The complaint about one import, or undefined when it points down.

@@ -13,7 +13,18 @@ const ONE = [1, 0, 0, 0];
 const NOT_OBJECTS = [null, 5, 'x', true, Symbol('s'), 7n, () => 1];
 const NOT_VECTORS = [
   ...[undefined, null, 5, 'abcd', true, {}, () => 1, Symbol('s'), 3n, new Date(), new Map()],
-  ...[[], [1, 2, 3], ['1', '2', '3', '4'], [1, 2, 3, null], [[1, 2, 3]], [[]], [null], [{}], [ONE, null], [ONE, 'abcd']],
+  ...[
+    [],
+    [1, 2, 3],
+    ['1', '2', '3', '4'],
+    [1, 2, 3, null],
+    [[1, 2, 3]],
+    [[]],
+    [null],
+    [{}],
+    [ONE, null],
+    [ONE, 'abcd'],
+  ],
   ...[new Array(4), [[1n, 2n, 3n, 4n]], [new Float64Array(4)], new Float32Array(0), new Float32Array(5)],
   ...[new Float64Array(4), new Uint8Array(16), new ArrayBuffer(16), new DataView(new ArrayBuffer(16))],
   ...[[NaN, 0, 0, 0], [[Infinity, 0, 0, 0]], Float32Array.of(1, 2, 3, -Infinity), [1e300, 0, 0, 0], [1e20, 0, 0, 0]],
@@ -21,14 +32,67 @@ const NOT_VECTORS = [
 ];
 const NOT_IDS = [
   ...[null, 5, 'abc', true, {}, () => 1, Symbol('s'), 3n, new Map([[1, 2]]), new Uint8Array(3), new Float32Array(1)],
-  ...[[1.5], [-1], [NaN], [Infinity], [2 ** 53], ['1'], [null], [undefined], [{}], [[1]], [2n ** 70n], [-1n], [Symbol('s')]],
+  ...[
+    [1.5],
+    [-1],
+    [NaN],
+    [Infinity],
+    [2 ** 53],
+    ['1'],
+    [null],
+    [undefined],
+    [{}],
+    [[1]],
+    [2n ** 70n],
+    [-1n],
+    [Symbol('s')],
+  ],
   ...[Float64Array.of(0.5), Int32Array.of(-1), new Set([-1]), new Set(['a']), new Array(3)],
   ...[new Float64Array(new SharedArrayBuffer(8))],
 ];
-const NOT_K = [null, 0, -1, -0.5, 1.5, NaN, Infinity, -Infinity, 2 ** 31, 2 ** 32 + 1, 2 ** 53, '5', 5n, {}, [], [5], true, () => 5];
+const NOT_K = [
+  null,
+  0,
+  -1,
+  -0.5,
+  1.5,
+  NaN,
+  Infinity,
+  -Infinity,
+  2 ** 31,
+  2 ** 32 + 1,
+  2 ** 53,
+  '5',
+  5n,
+  {},
+  [],
+  [5],
+  true,
+  () => 5,
+];
 const NOT_FILTERS = [
-  ...[null, 5, 'x', {}, [], { ids: 5 }, { ids: [-1] }, { range: [1] }, { range: [5, 1] }, { range: [0.5, 1] }, { range: 'ab' }],
-  ...[{ bitmap: [1] }, { bitmap: new Float32Array(1) }, { and: [] }, { and: 5 }, { or: [null] }, { not: null }, { not: {} }],
+  ...[
+    null,
+    5,
+    'x',
+    {},
+    [],
+    { ids: 5 },
+    { ids: [-1] },
+    { range: [1] },
+    { range: [5, 1] },
+    { range: [0.5, 1] },
+    { range: 'ab' },
+  ],
+  ...[
+    { bitmap: [1] },
+    { bitmap: new Float32Array(1) },
+    { and: [] },
+    { and: 5 },
+    { or: [null] },
+    { not: null },
+    { not: {} },
+  ],
   ...[{ ids: [1], range: [0, 1] }, { nor: [] }, deepFilter(100)],
 ];
 const NOT_SEARCHES = [
@@ -40,7 +104,18 @@ const NOT_CALLS = [...NOT_OBJECTS, { signal: {} }, { signal: 'now' }, { signal: 
 const NOT_LONG_CALLS = [...NOT_CALLS, { onProgress: 'x' }, { onProgress: 5 }, { onProgress: {} }];
 const NOT_PATHS = [undefined, null, 5, '', true, {}, [], 'a\0b', Symbol('s'), Buffer.from('a'), new URL('file:///x')];
 const NOT_BYTES = [
-  ...[undefined, null, 5, 'abc', {}, [1, 2], new Float32Array(4), new ArrayBuffer(8), new Uint8Array(0), new Uint8Array(10)],
+  ...[
+    undefined,
+    null,
+    5,
+    'abc',
+    {},
+    [1, 2],
+    new Float32Array(4),
+    new ArrayBuffer(8),
+    new Uint8Array(0),
+    new Uint8Array(10),
+  ],
   ...[Buffer.alloc(5_000), new Uint8Array(new SharedArrayBuffer(5_000)), detachedBytes(99)],
 ];
 
@@ -51,23 +126,61 @@ function deepFilter(depth: number): unknown {
 }
 
 type Calls = (index: Index, folder: string) => [sound: unknown[], hostile: readonly (readonly unknown[])[]];
-const without = (list: readonly unknown[], ...out: unknown[]): unknown[] => list.filter((value) => !out.includes(value));
+const without = (list: readonly unknown[], ...out: unknown[]): unknown[] =>
+  list.filter((value) => !out.includes(value));
 
 /** For each method: arguments that are sound, and for each of them the values that must be refused in its place. */
 const METHODS: Record<string, Calls> = {
-  train: () => [[ONE, {}], [NOT_VECTORS, NOT_LONG_CALLS]],
-  add: () => [[ONE, {}], [NOT_VECTORS, [...NOT_LONG_CALLS, ...NOT_IDS.map((ids) => ({ ids })), { existing: 'maybe' }, { ids: [] }]]],
-  upsert: () => [[ONE, { ids: [1] }], [NOT_VECTORS, [...NOT_LONG_CALLS, undefined, {}, ...NOT_IDS.map((ids) => ({ ids }))]]],
+  train: () => [
+    [ONE, {}],
+    [NOT_VECTORS, NOT_LONG_CALLS],
+  ],
+  add: () => [
+    [ONE, {}],
+    [NOT_VECTORS, [...NOT_LONG_CALLS, ...NOT_IDS.map((ids) => ({ ids })), { existing: 'maybe' }, { ids: [] }]],
+  ],
+  upsert: () => [
+    [ONE, { ids: [1] }],
+    [NOT_VECTORS, [...NOT_LONG_CALLS, undefined, {}, ...NOT_IDS.map((ids) => ({ ids }))]],
+  ],
   addFrom: () => [
     [[ONE], {}],
-    [[undefined, null, 5, {}, true, () => 1, [null], [5], ['abcd'], [{}], [{ vectors: 'x' }], [{ vectors: ONE, ids: [-1] }]], NOT_LONG_CALLS],
+    [
+      [
+        undefined,
+        null,
+        5,
+        {},
+        true,
+        () => 1,
+        [null],
+        [5],
+        ['abcd'],
+        [{}],
+        [{ vectors: 'x' }],
+        [{ vectors: ONE, ids: [-1] }],
+      ],
+      NOT_LONG_CALLS,
+    ],
   ],
-  remove: () => [[[0], {}], [[undefined, ...NOT_IDS], NOT_CALLS]],
+  remove: () => [
+    [[0], {}],
+    [[undefined, ...NOT_IDS], NOT_CALLS],
+  ],
   has: () => [[[0]], [[undefined, ...NOT_IDS]]],
-  get: () => [[[0], {}], [[undefined, ...NOT_IDS, [12_345]], NOT_CALLS]],
+  get: () => [
+    [[0], {}],
+    [[undefined, ...NOT_IDS, [12_345]], NOT_CALLS],
+  ],
   ids: () => [[{}], [NOT_CALLS]],
-  search: () => [[ONE, 1, {}], [NOT_VECTORS, NOT_K, [...NOT_SEARCHES, ...NOT_CALLS]]],
-  searchSync: () => [[ONE, 1, {}], [NOT_VECTORS, NOT_K, NOT_SEARCHES]],
+  search: () => [
+    [ONE, 1, {}],
+    [NOT_VECTORS, NOT_K, [...NOT_SEARCHES, ...NOT_CALLS]],
+  ],
+  searchSync: () => [
+    [ONE, 1, {}],
+    [NOT_VECTORS, NOT_K, NOT_SEARCHES],
+  ],
   range: () => [
     [ONE, 1, {}],
     [
@@ -76,10 +189,19 @@ const METHODS: Record<string, Calls> = {
       [...NOT_CALLS, { nprobe: 0 }, { nprobe: 1.5 }, ...NOT_FILTERS.map((filter) => ({ filter }))],
     ],
   ],
-  merge: (index) => [[index, {}], [[undefined, null, 5, {}, [], Object.create(Index.prototype), index], NOT_LONG_CALLS]],
+  merge: (index) => [
+    [index, {}],
+    [[undefined, null, 5, {}, [], Object.create(Index.prototype), index], NOT_LONG_CALLS],
+  ],
   compact: () => [[{}], [NOT_LONG_CALLS]],
-  save: (_, folder) => [[join(folder, 's'), {}], [[...NOT_PATHS, folder, join(folder, 'no', 'where')], NOT_LONG_CALLS]],
-  exportFaiss: (_, folder) => [[join(folder, 'f'), {}], [[...without(NOT_PATHS, undefined), folder, join(folder, 'no', 'where')], NOT_LONG_CALLS]],
+  save: (_, folder) => [
+    [join(folder, 's'), {}],
+    [[...NOT_PATHS, folder, join(folder, 'no', 'where')], NOT_LONG_CALLS],
+  ],
+  exportFaiss: (_, folder) => [
+    [join(folder, 'f'), {}],
+    [[...without(NOT_PATHS, undefined), folder, join(folder, 'no', 'where')], NOT_LONG_CALLS],
+  ],
   toBuffer: () => [[{}], [NOT_LONG_CALLS]],
   tune: () => [
     [{ recall: 0.9 }],
@@ -107,7 +229,9 @@ const STATICS: Record<string, Calls> = {
         ...[undefined, ...NOT_OBJECTS, {}, [], { dim: 4, surprise: 1 }],
         ...[0, -1, 1.5, NaN, 65_537, 2 ** 31, '4', null, 4n, {}].map((dim) => ({ dim })),
         ...['x', 5, null, {}, '__proto__', 'toString'].map((metric) => ({ dim: 4, metric })),
-        ...['', 5, null, {}, 'NOPE', 'IVF', 'HNSW-5', 'PQ3', 'IVF999999999,Flat', 'IDMap,Flat', 'Flat,'.repeat(99)].map((type) => ({ dim: 4, type })),
+        ...['', 5, null, {}, 'NOPE', 'IVF', 'HNSW-5', 'PQ3', 'IVF999999999,Flat', 'IDMap,Flat', 'Flat,'.repeat(99)].map(
+          (type) => ({ dim: 4, type }),
+        ),
         ...['int', 5, null].map((idType) => ({ dim: 4, idType })),
         ...[0, 1, -5, 1.5, 1e9, '32', null].map((M) => ({ dim: 4, type: 'hnsw', M })),
         ...['efConstruction', 'efSearch', 'nlist', 'nprobe', 'memory'].flatMap((name) =>
@@ -121,20 +245,45 @@ const STATICS: Record<string, Calls> = {
   ],
   open: (_, folder) => [
     [join(folder, 'sound'), {}],
-    [[...NOT_PATHS, folder, join(folder, 'nowhere'), '/dev/null', '/dev/zero'], [...NOT_LONG_CALLS, { mmap: 'yes' }, { mmap: 1 }, { verify: 'no' }, { untrusted: 1 }]],
+    [
+      [...NOT_PATHS, folder, join(folder, 'nowhere'), '/dev/null', '/dev/zero'],
+      [...NOT_LONG_CALLS, { mmap: 'yes' }, { mmap: 1 }, { verify: 'no' }, { untrusted: 1 }],
+    ],
   ],
-  fromBuffer: () => [[undefined, {}], [NOT_BYTES, NOT_LONG_CALLS]],
+  fromBuffer: () => [
+    [undefined, {}],
+    [NOT_BYTES, NOT_LONG_CALLS],
+  ],
   importFaiss: (_, folder) => [
     [undefined, { trusted: true }],
     [
-      [...without(NOT_PATHS, undefined).filter((path) => !Buffer.isBuffer(path)), folder, join(folder, 'nowhere'), '/dev/zero'],
+      [
+        ...without(NOT_PATHS, undefined).filter((path) => !Buffer.isBuffer(path)),
+        folder,
+        join(folder, 'nowhere'),
+        '/dev/zero',
+      ],
       [...NOT_LONG_CALLS, { idType: 'x' }, { metric: 'x' }, { metric: 5 }, { trusted: 'yes' }],
     ],
   ],
   attach: () => [['token'], [[undefined, null, 5, {}, '', 'nonsense', Symbol('s'), '\0', 'x'.repeat(1e5)]]],
   recommend: () => [
     [{ n: 10, dim: 4 }],
-    [[undefined, ...NOT_OBJECTS, {}, { n: -1, dim: 4 }, { n: NaN, dim: 4 }, { n: 1.5, dim: 4 }, { n: '1', dim: 4 }, { n: 10, dim: 0 }, { n: 10, dim: 4, metric: 'x' }, { n: 10, dim: 4, memory: -1 }, { n: 10, dim: 4, recall: 2 }]],
+    [
+      [
+        undefined,
+        ...NOT_OBJECTS,
+        {},
+        { n: -1, dim: 4 },
+        { n: NaN, dim: 4 },
+        { n: 1.5, dim: 4 },
+        { n: '1', dim: 4 },
+        { n: 10, dim: 0 },
+        { n: 10, dim: 4, metric: 'x' },
+        { n: 10, dim: 4, memory: -1 },
+        { n: 10, dim: 4, recall: 2 },
+      ],
+    ],
   ],
 };
 
@@ -142,7 +291,10 @@ function shown(value: unknown): string {
   if (typeof value === 'symbol' || typeof value === 'function' || typeof value === 'bigint') return String(value);
   if (ArrayBuffer.isView(value)) return `${value.constructor.name}(${String(value.byteLength)} bytes)`;
   try {
-    return String(JSON.stringify(value, (_, part: unknown) => (typeof part === 'bigint' ? String(part) : part))).slice(0, 80);
+    return String(JSON.stringify(value, (_, part: unknown) => (typeof part === 'bigint' ? String(part) : part))).slice(
+      0,
+      80,
+    );
   } catch {
     return typeof value;
   }
@@ -177,7 +329,8 @@ describe('A1: every public method refuses hostile arguments with a code', functi
       for (const value of values) {
         const args = usual.map((one, i) => (i === place ? value : one));
         const code = await codeOf(() => method.apply(target, args));
-        if (!code.startsWith('E_') || code === 'E_INTERNAL') found.push(`argument ${String(place + 1)} = ${shown(value)}: ${code}`);
+        if (!code.startsWith('E_') || code === 'E_INTERNAL')
+          found.push(`argument ${String(place + 1)} = ${shown(value)}: ${code}`);
       }
     }
     return found;
@@ -209,7 +362,11 @@ describe('A1: every public method refuses hostile arguments with a code', functi
       assert.match(await codeOf(() => configure({ threads: threads as number })), /^E_(ARGUMENT|RANGE)$/);
     }
     for (const options of NOT_OBJECTS) {
-      assert.match(await codeOf(() => configure(options as unknown as { threads: number })), /^E_ARGUMENT$/, shown(options));
+      assert.match(
+        await codeOf(() => configure(options as unknown as { threads: number })),
+        /^E_ARGUMENT$/,
+        shown(options),
+      );
     }
     const result = index.searchSync(ONE, 1);
     assert.ok(result instanceof SearchResult);

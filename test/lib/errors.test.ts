@@ -62,18 +62,31 @@ describe('lib: errors', () => {
     const expected = 'an integer from 1 to 1,000';
     for (const value of [0, 1001, 1.5, NaN, Infinity, -1, 2 ** 31]) {
       const message = `k must be ${expected}, but is ${value}.`;
-      await fails(() => checkInteger('k', value, 1, 1000), { code: 'E_RANGE', message, expected, actual: String(value) });
+      await fails(() => checkInteger('k', value, 1, 1000), {
+        code: 'E_RANGE',
+        message,
+        expected,
+        actual: String(value),
+      });
     }
     for (const value of ['7', 7n, null, undefined, [7], {}]) {
       const message = `k must be ${expected}, but is ${show(value)}.`;
-      await fails(() => checkInteger('k', value, 1, 1000), { code: 'E_ARGUMENT', message, expected, actual: show(value) });
+      await fails(() => checkInteger('k', value, 1, 1000), {
+        code: 'E_ARGUMENT',
+        message,
+        expected,
+        actual: show(value),
+      });
     }
   });
 
   it('turns native failures into errors, and lets others pass', () => {
     const error = fromNative({ code: 'E_IO', message: 'No.', expected: 'a', actual: 'b' }, 'why');
     assert.ok(error instanceof QuiverError);
-    assert.deepEqual([error.code, error.message, error.expected, error.actual, error.cause], ['E_IO', 'No.', 'a', 'b', 'why']);
+    assert.deepEqual(
+      [error.code, error.message, error.expected, error.actual, error.cause],
+      ['E_IO', 'No.', 'a', 'b', 'why'],
+    );
     assert.equal(fromNative(error), error);
     const other = new TypeError('other');
     assert.equal(fromNative(other), other);

@@ -9,7 +9,9 @@ describe('lib: filter', () => {
   const { make } = indexes();
 
   it('becomes postfix steps', () => {
-    const filter: Filter = { and: [{ ids: [1, 2] }, { not: { or: [{ range: [0, 5] }, { bitmap: Uint8Array.of(3) }] } }] };
+    const filter: Filter = {
+      and: [{ ids: [1, 2] }, { not: { or: [{ range: [0, 5] }, { bitmap: Uint8Array.of(3) }] } }],
+    };
     assert.deepEqual(toSteps(filter, 'number'), [
       'ids',
       Float64Array.of(1, 2),
@@ -32,7 +34,11 @@ describe('lib: filter', () => {
   });
 
   it('refuses what is no filter', async () => {
-    for (const [value, actual] of [[null, 'null'], [5, '5'], ['ids', '"ids"']] as const) {
+    for (const [value, actual] of [
+      [null, 'null'],
+      [5, '5'],
+      ['ids', '"ids"'],
+    ] as const) {
       const message = `filter must be ${FORMS}, but is ${actual}.`;
       await fails(() => toSteps(value as never, 'number'), { code: 'E_ARGUMENT', message, expected: FORMS, actual });
     }
@@ -43,7 +49,10 @@ describe('lib: filter', () => {
       actual: '"{ tag }"',
     });
     const one = `one of ${FORMS} (join several with and)`;
-    for (const [value, actual] of [[{}, '"{  }"'], [{ ids: [1], range: [0, 1] }, '"{ ids, range }"']] as const) {
+    for (const [value, actual] of [
+      [{}, '"{  }"'],
+      [{ ids: [1], range: [0, 1] }, '"{ ids, range }"'],
+    ] as const) {
       const message = `filter must be ${one}, but is ${actual}.`;
       await fails(() => toSteps(value as never, 'number'), { code: 'E_ARGUMENT', message, expected: one, actual });
     }
@@ -65,7 +74,8 @@ describe('lib: filter', () => {
     }
     await fails(() => toSteps({ or: [{ ids: [0.5] }] }, 'number'), {
       code: 'E_RANGE',
-      message: "filter.or[0].ids[0] must be a whole number from 0 to 2^53 - 1 (idType: 'bigint' takes larger ones), but is 0.5.",
+      message:
+        "filter.or[0].ids[0] must be a whole number from 0 to 2^53 - 1 (idType: 'bigint' takes larger ones), but is 0.5.",
       expected: "a whole number from 0 to 2^53 - 1 (idType: 'bigint' takes larger ones)",
       actual: '0.5',
     });

@@ -35,13 +35,26 @@ describe('lib: ids', () => {
   });
 
   it('refuses other forms', async () => {
-    for (const [value, actual] of [['12', '"12"'], [5, '5'], [null, 'null'], [new Float32Array(2), 'a Float32Array of 2'], [{}, 'a Object'], [new Map(), 'a Map']] as const) {
+    for (const [value, actual] of [
+      ['12', '"12"'],
+      [5, '5'],
+      [null, 'null'],
+      [new Float32Array(2), 'a Float32Array of 2'],
+      [{}, 'a Object'],
+      [new Map(), 'a Map'],
+    ] as const) {
       const message = `ids must be ${FORMS}, but is ${actual}.`;
-      await fails(() => toIds('ids', value as never, 'number'), { code: 'E_ARGUMENT', message, expected: FORMS, actual });
+      await fails(() => toIds('ids', value as never, 'number'), {
+        code: 'E_ARGUMENT',
+        message,
+        expected: FORMS,
+        actual,
+      });
     }
     await fails(() => toIds('ids', new Float64Array(new SharedArrayBuffer(8)), 'number'), {
       code: 'E_ARGUMENT',
-      message: 'ids lies in a SharedArrayBuffer, which another thread may change meanwhile. Pass a copy: array.slice().',
+      message:
+        'ids lies in a SharedArrayBuffer, which another thread may change meanwhile. Pass a copy: array.slice().',
       expected: 'memory of its own',
       actual: 'a SharedArrayBuffer',
     });
@@ -51,7 +64,12 @@ describe('lib: ids', () => {
     const whole = "a whole number from 0 to 2^53 - 1 (idType: 'bigint' takes larger ones)";
     for (const id of [-1, 1.5, NaN, Infinity, 2 ** 53]) {
       const message = `ids[1] must be ${whole}, but is ${id}.`;
-      await fails(() => toIds('ids', [0, id], 'number'), { code: 'E_RANGE', message, expected: whole, actual: String(id) });
+      await fails(() => toIds('ids', [0, id], 'number'), {
+        code: 'E_RANGE',
+        message,
+        expected: whole,
+        actual: String(id),
+      });
     }
     await fails(() => toIds('ids', [-1n], 'number'), {
       code: 'E_RANGE',
@@ -99,7 +117,12 @@ describe('lib: ids', () => {
 
   it('refuses ranges that are none, and backward ones', async () => {
     const expected = 'two ids, [from, to)';
-    for (const [value, actual] of [[[1], 'an array of 1'], [[1, 2, 3], 'an array of 3'], [5, '5'], [Float64Array.of(1, 2), 'a Float64Array of 2']] as const) {
+    for (const [value, actual] of [
+      [[1], 'an array of 1'],
+      [[1, 2, 3], 'an array of 3'],
+      [5, '5'],
+      [Float64Array.of(1, 2), 'a Float64Array of 2'],
+    ] as const) {
       const message = `range must be ${expected}, but is ${actual}.`;
       await fails(() => toRange('range', value, 'number'), { code: 'E_ARGUMENT', message, expected, actual });
     }
@@ -152,12 +175,19 @@ describe('lib: ids', () => {
       assert.equal((await index.add(vectors(2, 2, 2), { ids: [100, 7] })).ids.join(), '100,7');
       assert.equal((await index.add(vectors(2, 2, 3))).ids.join(), '101,102');
       await index.remove([102]);
-      assert.equal((await index.add(vectors(1, 2, 3))).ids.join(), '103', 'the id of a removed vector is not given again');
+      assert.equal(
+        (await index.add(vectors(1, 2, 3))).ids.join(),
+        '103',
+        'the id of a removed vector is not given again',
+      );
     }
   });
 
   it('refuses to number on past the largest id', async () => {
-    for (const [idType, last] of [['number', MAX], ['bigint', 2n ** 63n - 1n]] as const) {
+    for (const [idType, last] of [
+      ['number', MAX],
+      ['bigint', 2n ** 63n - 1n],
+    ] as const) {
       const index = await make({ dim: 2, type: 'flat', idType });
       await index.add([1, 2], { ids: [last] as never });
       const error = await index.add([3, 4]).then(

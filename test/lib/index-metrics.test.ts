@@ -62,7 +62,10 @@ describe('lib: metrics', () => {
     const index = await make({ dim: 2, metric: 'cosine', type: 'flat' }, data);
     for (const scale of [1e-18, 1, 1e18]) {
       const hits = (await index.search([scale, 0], 5)).row(0);
-      assert.deepEqual(hits.map((hit) => hit.id), [0, 3, 1, 4, 2]);
+      assert.deepEqual(
+        hits.map((hit) => hit.id),
+        [0, 3, 1, 4, 2],
+      );
       const wanted = [1, Math.SQRT1_2, 0, 0, -1];
       hits.forEach((hit, i) => close(hit.distance, wanted[i]!));
       assert.ok(hits.every((hit) => hit.distance <= 1 && hit.distance >= -1));

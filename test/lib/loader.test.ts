@@ -112,10 +112,14 @@ describe('lib: loader', () => {
   });
 
   it('takes QUIVER_THREADS, and the number of cores where it is nonsense', () => {
-    const threads = (value: string): unknown => inProcess(repositoryRoot, 'print(lib.system().threads)', { QUIVER_THREADS: value });
+    const threads = (value: string): unknown =>
+      inProcess(repositoryRoot, 'print(lib.system().threads)', { QUIVER_THREADS: value });
     assert.equal(threads('3'), 3);
     assert.equal(threads('99999'), 1024);
-    const cores = inProcess(repositoryRoot, `import { availableParallelism } from 'node:os'; print(availableParallelism())`);
+    const cores = inProcess(
+      repositoryRoot,
+      `import { availableParallelism } from 'node:os'; print(availableParallelism())`,
+    );
     for (const nonsense of ['0', '-2', 'many', '1.5']) assert.equal(threads(nonsense), cores, nonsense);
   });
 });

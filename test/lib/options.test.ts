@@ -3,7 +3,8 @@ import { Index } from '../../lib/index.js';
 import { checkOptions, checkPath, checkSearch, listsFor, METRICS, parseNote, probesFor } from '../../lib/options.js';
 import { fails } from './support.js';
 
-const KNOWN = 'dim, metric, metricArg, type, idType, M, efConstruction, efSearch, nlist, nprobe, policy, memory, recall';
+const KNOWN =
+  'dim, metric, metricArg, type, idType, M, efConstruction, efSearch, nlist, nprobe, policy, memory, recall';
 
 /** Both the check itself and Index.create() refuse the options. */
 async function refused(options: object, failure: Parameters<typeof fails>[1]): Promise<void> {
@@ -27,7 +28,13 @@ describe('lib: options', () => {
     };
     assert.deepEqual(factory({ type: 'flat' }), ['Flat', 0, 0, 0, false]);
     assert.deepEqual(factory({ type: 'hnsw' }), ['HNSW32,Flat', 200, 64, 0, false]);
-    assert.deepEqual(factory({ type: 'hnsw', M: 16, efConstruction: 80, efSearch: 30 }), ['HNSW16,Flat', 80, 30, 0, false]);
+    assert.deepEqual(factory({ type: 'hnsw', M: 16, efConstruction: 80, efSearch: 30 }), [
+      'HNSW16,Flat',
+      80,
+      30,
+      0,
+      false,
+    ]);
     assert.deepEqual(factory({ type: 'ivf' }), ['IVF1,Flat', 0, 0, 0, true]);
     assert.deepEqual(factory({ type: 'ivf', nprobe: 4 }), ['IVF1,Flat', 0, 0, 4, true]);
     assert.deepEqual(factory({ type: 'ivf', nlist: 128 }), ['IVF128,Flat', 0, 0, 4, false]);
@@ -42,16 +49,24 @@ describe('lib: options', () => {
   });
 
   it('refuses options that it does not know', async () => {
-    await refused({ dim: 8, mteric: 'l2' }, {
-      code: 'E_ARGUMENT',
-      message: `There is no option "mteric". Known are ${KNOWN}.`,
-      expected: KNOWN,
-      actual: 'mteric',
-    });
+    await refused(
+      { dim: 8, mteric: 'l2' },
+      {
+        code: 'E_ARGUMENT',
+        message: `There is no option "mteric". Known are ${KNOWN}.`,
+        expected: KNOWN,
+        actual: 'mteric',
+      },
+    );
   });
 
   it('refuses options that are no object', async () => {
-    for (const [value, actual] of [[undefined, 'undefined'], [null, 'null'], [8, '8'], ['8', '"8"']] as const) {
+    for (const [value, actual] of [
+      [undefined, 'undefined'],
+      [null, 'null'],
+      [8, '8'],
+      ['8', '"8"'],
+    ] as const) {
       const message = `options must be an object with dim, but is ${actual}.`;
       await refused(value as never, { code: 'E_ARGUMENT', message, expected: 'an object with dim', actual });
     }
@@ -60,8 +75,21 @@ describe('lib: options', () => {
   it('refuses every dim but 1 to 65,536', async () => {
     assert.equal(checkOptions({ dim: 65_536 }).spec.dim, 65_536);
     const expected = 'an integer from 1 to 65,536';
-    for (const [dim, actual] of [[0, '0'], [-1, '-1'], [1.5, '1.5'], [65_537, '65537'], [2 ** 31, '2147483648'], [NaN, 'NaN'], ['8', '"8"'], [undefined, 'undefined'], [8n, '8n']] as const) {
-      await refused({ dim }, { code: 'E_DIMENSION', message: `dim must be ${expected}, but is ${actual}.`, expected, actual });
+    for (const [dim, actual] of [
+      [0, '0'],
+      [-1, '-1'],
+      [1.5, '1.5'],
+      [65_537, '65537'],
+      [2 ** 31, '2147483648'],
+      [NaN, 'NaN'],
+      ['8', '"8"'],
+      [undefined, 'undefined'],
+      [8n, '8n'],
+    ] as const) {
+      await refused(
+        { dim },
+        { code: 'E_DIMENSION', message: `dim must be ${expected}, but is ${actual}.`, expected, actual },
+      );
     }
   });
 
@@ -106,17 +134,31 @@ describe('lib: options', () => {
   it('refuses a recall or a metricArg out of bounds', async () => {
     for (const value of [0, -0.1, 1.01, NaN]) {
       const message = `recall must be above 0 and up to 1, but is ${value}.`;
-      await refused({ dim: 8, recall: value }, { code: 'E_RANGE', message, expected: 'above 0 and up to 1', actual: String(value) });
+      await refused(
+        { dim: 8, recall: value },
+        { code: 'E_RANGE', message, expected: 'above 0 and up to 1', actual: String(value) },
+      );
     }
-    await refused({ dim: 8, recall: '1' }, {
-      code: 'E_ARGUMENT',
-      message: 'recall must be a number above 0 and up to 1, but is "1".',
-      expected: 'a number above 0 and up to 1',
-      actual: '"1"',
-    });
-    for (const [value, actual] of [[0, '0'], [101, '101'], [NaN, 'NaN'], ['2', '"2"']] as const) {
+    await refused(
+      { dim: 8, recall: '1' },
+      {
+        code: 'E_ARGUMENT',
+        message: 'recall must be a number above 0 and up to 1, but is "1".',
+        expected: 'a number above 0 and up to 1',
+        actual: '"1"',
+      },
+    );
+    for (const [value, actual] of [
+      [0, '0'],
+      [101, '101'],
+      [NaN, 'NaN'],
+      ['2', '"2"'],
+    ] as const) {
       const message = `metricArg must be above 0 and up to 100, but is ${actual}.`;
-      await refused({ dim: 8, metricArg: value }, { code: 'E_RANGE', message, expected: 'above 0 and up to 100', actual });
+      await refused(
+        { dim: 8, metricArg: value },
+        { code: 'E_RANGE', message, expected: 'above 0 and up to 100', actual },
+      );
     }
   });
 
@@ -128,7 +170,11 @@ describe('lib: options', () => {
       exact: true,
       threads: 7,
     });
-    for (const [name, max] of [['efSearch', '1,048,576'], ['nprobe', '4,194,304'], ['threads', '1,024']] as const) {
+    for (const [name, max] of [
+      ['efSearch', '1,048,576'],
+      ['nprobe', '4,194,304'],
+      ['threads', '1,024'],
+    ] as const) {
       const expected = `an integer from 1 to ${max}`;
       const message = `${name} must be ${expected}, but is 0.`;
       await fails(() => checkSearch({ [name]: 0 }), { code: 'E_RANGE', message, expected, actual: '0' });
@@ -149,7 +195,11 @@ describe('lib: options', () => {
 
   it('checks paths', async () => {
     assert.equal(checkPath('path', 'a b'), 'a b');
-    for (const [value, actual] of [['', '""'], [5, '5'], [undefined, 'undefined']] as const) {
+    for (const [value, actual] of [
+      ['', '""'],
+      [5, '5'],
+      [undefined, 'undefined'],
+    ] as const) {
       const message = `path must be a file path, but is ${actual}.`;
       await fails(() => checkPath('path', value), { code: 'E_ARGUMENT', message, expected: 'a file path', actual });
     }

@@ -3,7 +3,12 @@ import { RangeResult, SearchResult } from '../../lib/index.js';
 import { fails } from './support.js';
 
 describe('lib: results', () => {
-  const search = new SearchResult(2, 3, Float64Array.of(5, 2, 9, 1, -1, -1), Float32Array.of(1, 2, 3, 4, Infinity, Infinity));
+  const search = new SearchResult(
+    2,
+    3,
+    Float64Array.of(5, 2, 9, 1, -1, -1),
+    Float32Array.of(1, 2, 3, 4, Infinity, Infinity),
+  );
   const range = new RangeResult(Float64Array.of(0, 2, 2, 3), BigInt64Array.of(7n, 8n, 9n), Float32Array.of(1, 2, 3));
 
   it('gives a row of hits without the empty places', () => {

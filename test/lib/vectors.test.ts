@@ -24,7 +24,15 @@ describe('lib: vectors in', () => {
     const taken = toVectors('v', data, 2);
     assert.equal(taken.data, data);
     assert.equal(taken.n, 2);
-    for (const input of [[1, 2, 3, 4], [[1, 2], [3, 4]], [Float32Array.of(1, 2), Float32Array.of(3, 4)], [[1, 2], Float32Array.of(3, 4)]]) {
+    for (const input of [
+      [1, 2, 3, 4],
+      [
+        [1, 2],
+        [3, 4],
+      ],
+      [Float32Array.of(1, 2), Float32Array.of(3, 4)],
+      [[1, 2], Float32Array.of(3, 4)],
+    ]) {
       assert.deepEqual(toVectors('v', input as never, 2), { data, n: 2 });
     }
     assert.deepEqual(toVectors('v', data.subarray(2), 2).data, Float32Array.of(3, 4));
@@ -73,16 +81,30 @@ describe('lib: vectors in', () => {
       expected: 'a multiple of 2',
       actual: '5',
     });
-    await fails(() => toVectors('v', [[1, 2], [1, 2, 3]], 2), {
-      code: 'E_DIMENSION',
-      message: 'v[1] must have 2 numbers, but has 3.',
-      expected: '2',
-      actual: '3',
-    });
+    await fails(
+      () =>
+        toVectors(
+          'v',
+          [
+            [1, 2],
+            [1, 2, 3],
+          ],
+          2,
+        ),
+      {
+        code: 'E_DIMENSION',
+        message: 'v[1] must have 2 numbers, but has 3.',
+        expected: '2',
+        actual: '3',
+      },
+    );
   });
 
   it('refuses no vectors at all', async () => {
-    for (const [value, actual] of [[new Float32Array(0), 'a Float32Array of 0'], [[], 'an array of 0']] as const) {
+    for (const [value, actual] of [
+      [new Float32Array(0), 'a Float32Array of 0'],
+      [[], 'an array of 0'],
+    ] as const) {
       await fails(() => toVectors('v', value, 3), {
         code: 'E_ARGUMENT',
         message: 'v is empty; give at least one vector of 3 numbers.',
@@ -106,7 +128,12 @@ describe('lib: vectors in', () => {
         'memory of fixed size',
         'a resizable ArrayBuffer',
       ],
-      [detached(), 'is detached: its memory was transferred to another thread.', 'an array with its memory', 'a detached one'],
+      [
+        detached(),
+        'is detached: its memory was transferred to another thread.',
+        'an array with its memory',
+        'a detached one',
+      ],
     ];
     for (const [value, text, expected, actual] of cases) {
       await fails(() => toVectors('v', value, 2), { code: 'E_ARGUMENT', message: `v ${text}`, expected, actual });
@@ -127,7 +154,8 @@ describe('lib: vectors in', () => {
     }
     await fails(() => checkQuery(Float32Array.of(1e20, 0)), {
       code: 'E_NOT_FINITE',
-      message: 'The query is too large: its squared length must stay below 1e37, or distances overflow. Scale the vectors.',
+      message:
+        'The query is too large: its squared length must stay below 1e37, or distances overflow. Scale the vectors.',
       expected: 'squared length < 1e37',
       actual: /^\d\.?\d*e\+40$|^1e\+40$/,
     });
@@ -164,7 +192,8 @@ describe('lib: vectors in', () => {
       data[0] = 1e20;
       await fails(index.add(data), {
         code: 'E_NOT_FINITE',
-        message: 'Vector 0 is too large: its squared length must stay below 1e37, or distances overflow. Scale the vectors.',
+        message:
+          'Vector 0 is too large: its squared length must stay below 1e37, or distances overflow. Scale the vectors.',
         expected: 'squared length < 1e37',
         actual: 'larger',
       });
@@ -218,8 +247,18 @@ describe('lib: vectors in', () => {
 
   it('refuses bytes that are none', async () => {
     const expected = 'a Buffer or Uint8Array';
-    for (const [value, actual] of [['text', '"text"'], [new ArrayBuffer(8), 'a ArrayBuffer'], [[1], 'an array of 1'], [undefined, 'undefined']] as const) {
-      const failure = { code: 'E_ARGUMENT' as const, message: `bytes must be ${expected}, but is ${actual}.`, expected, actual };
+    for (const [value, actual] of [
+      ['text', '"text"'],
+      [new ArrayBuffer(8), 'a ArrayBuffer'],
+      [[1], 'an array of 1'],
+      [undefined, 'undefined'],
+    ] as const) {
+      const failure = {
+        code: 'E_ARGUMENT' as const,
+        message: `bytes must be ${expected}, but is ${actual}.`,
+        expected,
+        actual,
+      };
       await fails(stageBytes('bytes', value as never), failure);
       await fails(Index.fromBuffer(value as never), failure);
     }

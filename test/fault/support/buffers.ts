@@ -1,7 +1,10 @@
 /** Arrays whose memory is not their own or not there any more. */
 
 /** The tsconfig's library is older than resizable buffers; Node 20 has them. */
-type ResizableConstructor = new (bytes: number, options: { maxByteLength: number }) => ArrayBuffer & {
+type ResizableConstructor = new (
+  bytes: number,
+  options: { maxByteLength: number },
+) => ArrayBuffer & {
   resize(bytes: number): void;
 };
 
