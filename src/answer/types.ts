@@ -1,10 +1,10 @@
 /** What goes into an answer, and what comes out. */
 
-/** A piece of text that was found, with a name that a reader can follow. */
+/** A piece of text that was found for a question, best first. */
 export interface Passage {
   text: string;
-  /** Where `text` starts in its document, in UTF-16 units. */
-  start?: number;
+  /** The headings above it: they often name what its sentences only call `it`. */
+  headings?: readonly string[];
 }
 
 /** A sentence of an answer, and where it stands. */
@@ -12,7 +12,7 @@ export interface Quote {
   text: string;
   /** Number of its passage, from 1, as cited in the answer. */
   source: number;
-  /** Where it starts and ends in the text of its passage. */
+  /** Where it starts and ends in the text of its passage, in UTF-16 units. */
   start: number;
   end: number;
   /** 0 to 1: how well it fits the question. */
