@@ -97,14 +97,15 @@ export function checkOptions(options: IndexOptions): Checked {
       });
     }
   }
+  // Only what is left out has a default: null is a mistake, and said to be one.
+  const { metric = 'l2', idType = 'number', metricArg = 2, type = 'auto', policy = 'default' } = options;
   const dim = checkDim(options.dim);
-  const metric = checkMetric(options.metric ?? 'l2');
-  const idType = oneOf('idType', options.idType ?? 'number', ['number', 'bigint'] as const);
-  const metricArg = options.metricArg ?? 2;
+  checkMetric(metric);
+  oneOf('idType', idType, ['number', 'bigint']);
+  oneOf('policy', policy, ['default', 'guide']);
   if (typeof metricArg !== 'number' || !(metricArg > 0 && metricArg <= 100)) {
     throw outOfRange('metricArg', 'above 0 and up to 100', metricArg);
   }
-  const type = options.type ?? 'auto';
   if (typeof type !== 'string' || type === '') {
     throw wrongArgument('type', "'flat', 'hnsw', 'ivf', 'auto' or a FAISS factory string", type);
   }
@@ -120,7 +121,6 @@ export function checkOptions(options: IndexOptions): Checked {
     nprobe: optional('nprobe', options.nprobe, 1, MAX_NLIST) ?? 0,
   };
   const note: Note = { version: 1, type };
-  const policy = oneOf('policy', options.policy ?? 'default', ['default', 'guide'] as const);
   const memory = options.memory === undefined ? undefined : checkMemory(options.memory);
   const recall = options.recall === undefined ? undefined : checkRecall(options.recall);
   if (type === 'flat') spec.factory = 'Flat';
@@ -179,7 +179,7 @@ export function checkSearch(options: SearchParams): {
   threads: number;
 } {
   if (typeof options !== 'object' || options === null) throw wrongArgument('options', 'an object', options);
-  const exact = options.exact ?? false;
+  const { exact = false } = options;
   if (typeof exact !== 'boolean') throw wrongArgument('exact', 'true or false', exact);
   return {
     efSearch: optional('efSearch', options.efSearch, 1, MAX_EF) ?? 0,

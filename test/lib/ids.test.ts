@@ -40,7 +40,7 @@ describe('lib: ids', () => {
       [5, '5'],
       [null, 'null'],
       [new Float32Array(2), 'a Float32Array of 2'],
-      [{}, 'a Object'],
+      [{}, 'an Object'],
       [new Map(), 'a Map'],
     ] as const) {
       const message = `ids must be ${FORMS}, but is ${actual}.`;

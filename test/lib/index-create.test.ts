@@ -60,8 +60,13 @@ describe('lib: Index.create', () => {
       const table = /IVF16,PQ8/.test(factory) ? nlist * 8 * 256 * 4 : 0; // distances between centroids, kept for speed
       const fixed =
         table +
-        (factory.includes('PQ') ? 256 * dim * 4 : 0) + (/PCA|OPQ/.test(factory) ? dim * dim * 4 : 0) + (factory.includes('HNSW') ? n * 260 : 0);
-      assert.ok(bytes >= theory * (factory.includes('fs') || factory === 'LSH' ? 0.5 : 1), `${bytes} < ${theory} bytes`);
+        (factory.includes('PQ') ? 256 * dim * 4 : 0) +
+        (/PCA|OPQ/.test(factory) ? dim * dim * 4 : 0) +
+        (factory.includes('HNSW') ? n * 260 : 0);
+      assert.ok(
+        bytes >= theory * (factory.includes('fs') || factory === 'LSH' ? 0.5 : 1),
+        `${bytes} < ${theory} bytes`,
+      );
       assert.ok(bytes <= (theory + fixed) * 1.05, `${bytes} > ${theory} + ${fixed} bytes`);
 
       const truth = (await make({ dim, type: 'flat' }, data)).searchSync(queries, 10);
