@@ -16,7 +16,7 @@ import type { Spread } from './support/statistics.js';
 
 const DIM = 4;
 const K = 1;
-/** lib/vector-index answers searches over at most 16,384 floats inline. */
+/** lib/search answers searches over at most 16,384 floats inline. */
 const POOL_COUNT = 16_384 / DIM + 1;
 const QUERIES = 1024;
 const SYNC_GOAL_US = 1;
