@@ -76,6 +76,10 @@ export function checkObject(name: string, value: unknown): void {
   if (typeof value !== 'object' || value === null) throw wrongArgument(name, 'an object', value);
 }
 
+export function checkBoolean(name: string, value: unknown): void {
+  if (typeof value !== 'boolean') throw wrongArgument(name, 'true or false', value);
+}
+
 /** A number out of its bounds. */
 export function outOfRange(name: string, expected: string, value: unknown): QuiverError {
   return new QuiverError('E_RANGE', `${name} must be ${expected}, but is ${show(value)}.`, {

@@ -3,7 +3,7 @@ import { AutoTier } from './auto.js';
 import { fromNative } from './errors.js';
 import { Gather } from './gather.js';
 import type { NativeIndex, NativeSpec } from './native.js';
-import { parseNote } from './options.js';
+import { parseNote, type Note } from './options.js';
 import type { IdType, Metric } from './types.js';
 
 export interface Handle {
@@ -13,7 +13,7 @@ export interface Handle {
   readonly metric: Metric;
   readonly idType: IdType;
   /** ivf without a fixed number of lists: train() decides it. */
-  readonly listsAtTraining: boolean;
+  readonly listsAtTraining: Note['listsAtTraining'];
   readonly gather: Gather;
   readonly auto: AutoTier | undefined;
   /** The close, once it was called: from then on no new call is let in. */
@@ -28,7 +28,7 @@ export function handleOf(native: NativeIndex): Handle {
     dim,
     metric: metric as Metric,
     idType: bigintIds ? 'bigint' : 'number',
-    listsAtTraining: note.listsAtTraining === true,
+    listsAtTraining: note.listsAtTraining,
     gather: new Gather(native, dim),
     auto: note.auto && new AutoTier(native, note.auto, specOf({ dim, metric }, 'Flat')),
     closing: undefined,

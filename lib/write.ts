@@ -25,8 +25,8 @@ export async function train(handle: Handle, vectors: VectorsInput, options: Long
   let spec: NativeSpec | undefined;
   if (handle.listsAtTraining) {
     const nlist = listsFor(n);
-    const { nprobe } = native.stats();
-    spec = { ...specOf(handle, `IVF${String(nlist)},Flat`), nprobe: nprobe > 1 ? nprobe : probesFor(nlist) };
+    const { nprobe = probesFor(nlist) } = handle.listsAtTraining;
+    spec = { ...specOf(handle, `IVF${String(nlist)},Flat`), nprobe };
   }
   await call((_, number) => native.train(number, staging, spec), options);
 }
