@@ -14,6 +14,7 @@ export type ErrorCode =
   | 'E_MODEL_MISMATCH'
   | 'E_ABORTED'
   | 'E_IO'
+  | 'E_REMOTE'
   | 'E_NO_GPU'
   | 'E_UNSUPPORTED'
   | 'E_MISSING_DEPENDENCY'
