@@ -23,7 +23,9 @@ std::string content(const std::string& path) {
   return all.str();
 }
 
-void put(const std::string& path, const std::string& text) { std::ofstream(path, std::ios::binary) << text; }
+void put(const std::string& path, const std::string& text) {
+  std::ofstream(path, std::ios::binary) << text;
+}
 
 void write_all(const std::string& path, const std::string& text) {
   AtomicFile file(path);

@@ -164,7 +164,8 @@ TEST(Searcher, EfSearchAndNprobeOfACallHoldForTheCallOnly) {
       std::vector<int64_t> rows(500);
       std::vector<float> distances(500);
       const Shape shape(body.index.get());
-      Searcher(*body.index, shape, body.rows, nullptr).search(50, queries.data(), options, rows.data(), distances.data());
+      Searcher(*body.index, shape, body.rows, nullptr)
+          .search(50, queries.data(), options, rows.data(), distances.data());
       shares.push_back(recall(decoded, Metric::kL2, counting(2000), 50, 10, rows.data()));
     }
     EXPECT_GT(shares[1], 0.97) << factory;

@@ -16,7 +16,8 @@ namespace {
 constexpr int64_t kDim = 16;
 
 // Appends in pieces, as adds come, and registers counting ids.
-int64_t append(Body& body, FairLock& lock, const std::vector<float>& x, int64_t piece, const Ticket& ticket = Ticket()) {
+int64_t append(Body& body, FairLock& lock, const std::vector<float>& x, int64_t piece,
+               const Ticket& ticket = Ticket()) {
   Writer writer(body, lock, ticket, team());
   const int64_t n = static_cast<int64_t>(x.size()) / kDim;
   int64_t done = 0;
