@@ -60,8 +60,9 @@ struct Parameters {
     if (dynamic_cast<const faiss::IndexHNSW2Level*>(&graph) != nullptr) return nullptr;
     int ef = options.ef_search > 0 ? options.ef_search : graph.hnsw.efSearch;
     // FAISS keeps rows that the filter refuses in the queue of candidates: widen it by as much as it will lose.
-    if (selector != nullptr) ef = std::max(ef, std::min(kMaxFilteredEf, static_cast<int>(ef / share)));
-    if (options.exact) ef = static_cast<int>(graph.ntotal);
+    if (selector != nullptr) ef = std::max(ef, std::min(kMaxFilteredEf, static_cast<int>(std::min(ef / share, 1e9))));
+    // FAISS makes room for ef candidates beforehand; there are never more than rows.
+    ef = options.exact ? static_cast<int>(graph.ntotal) : std::min(ef, static_cast<int>(graph.ntotal));
     hnsw.efSearch = ef;
     hnsw.check_relative_distance = graph.hnsw.check_relative_distance;
     hnsw.bounded_queue = graph.hnsw.search_bounded_queue;

@@ -23,7 +23,7 @@ int64_t append(Body& body, FairLock& lock, const std::vector<float>& x, int64_t 
   int64_t done = 0;
   for (int64_t at = 0; at < n; at += piece) {
     const int64_t m = std::min(piece, n - at);
-    writer.reserve(m);
+    writer.reserve(m, false);
     done += writer.append(m, x.data() + at * kDim, [&](int64_t, int64_t count) {
       for (int64_t i = 0; i < count; i++) body.rows.append(body.rows.next_id());
     });
@@ -105,7 +105,7 @@ TEST(Writer, ReservesOnceSoThatSlicesCopyNothing) {
     FairLock lock;
     const Ticket ticket;
     Writer writer(body, lock, ticket, team());
-    writer.reserve(3000);
+    writer.reserve(3000, false);
     const uint8_t* before = all_codes(body.index.get())[0]->codes.data();
     writer.append(3000, x.data(), [&](int64_t, int64_t count) {
       for (int64_t i = 0; i < count; i++) body.rows.append(body.rows.rows());
@@ -123,7 +123,7 @@ TEST(Writer, ACancelledAddKeepsWholeRowsOnly) {
     FairLock lock;
     Ticket ticket;
     Writer writer(body, lock, ticket, team());
-    writer.reserve(6000);
+    writer.reserve(6000, false);
     int64_t committed = 0;
     const int64_t done = writer.append(6000, x.data(), [&](int64_t first, int64_t count) {
       EXPECT_EQ(first, committed);
