@@ -162,7 +162,11 @@ export class Index {
     const { mmap = false, verify = !mmap, untrusted = false } = options;
     if (untrusted) await tryInChild('quiver', { path }, options.signal);
     return new Index(
-      await call<NativeIndex>((module, number) => module.NativeIndex.open(number, path, mmap, verify), options, true),
+      await call<NativeIndex>(
+        (module, number) => module.NativeIndex.open(number, path, mmap, verify, untrusted),
+        options,
+        true,
+      ),
     );
   }
 
@@ -171,7 +175,7 @@ export class Index {
     checkCall(options);
     const staging = await stageBytes('bytes', bytes, options.signal);
     return new Index(
-      await call<NativeIndex>((module, number) => module.NativeIndex.fromBuffer(number, staging), options, true),
+      await call<NativeIndex>((module, number) => module.NativeIndex.fromBuffer(number, staging, false), options, true),
     );
   }
 

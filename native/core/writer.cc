@@ -71,8 +71,10 @@ std::unique_ptr<faiss::DistanceComputer> distance_to(const faiss::Index& storage
 void Writer::reserve(int64_t n) {
   faiss::Index* index = body_.index.get();
   const auto rows = static_cast<size_t>(index->ntotal + n);
-  if (has_views(index) && as_ivf(base_of(index)) != nullptr) {
-    // Lists are many small vectors: copying them all at once under the lock is the one long hold there is.
+  const faiss::Index* base = base_of(index);
+  if (has_views(index) && (as_ivf(base) != nullptr || (as_hnsw(base) != nullptr && base != index))) {
+    // Lists are many small vectors, and a graph behind a transform is FAISS's to grow: copying them all at once under
+    // the lock is the one long hold there is.
     std::lock_guard<FairLock> hold(lock_);
     own_memory(index);
   }
