@@ -109,15 +109,13 @@ std::unique_ptr<faiss::Index> copy_live_rows(const Body& body) {
     }
     entries->resize(list, kept);
   }
-  const bool by_row = !lists->direct_map.no();
-  // FAISS makes no map where it believes that there is one.
-  lists->make_direct_map(false);
   for (faiss::Index* part = copy.get(); part != nullptr;) {
     part->ntotal = next;
     auto* transform = dynamic_cast<faiss::IndexPreTransform*>(part);
     part = transform != nullptr ? transform->index : nullptr;
   }
-  if (by_row) lists->make_direct_map(true);
+  // The copy has read no map of its entries, which would name the old places anyway.
+  if (!as_ivf(base_of(body.index.get()))->direct_map.no()) lists->make_direct_map(true);
   return copy;
 }
 

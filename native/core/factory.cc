@@ -54,6 +54,10 @@ void check_factory(const std::string& factory) {
                 "NSG and NNDescent graphs are built once and cannot grow; use HNSW (\"HNSW32,Flat\") instead.",
                 "a kind that takes vectors at any time", factory);
   }
+  if (factory.find("ZnLattice") != std::string::npos) {
+    throw Error(code::kUnsupported, "FAISS does not write the codes of a lattice to a file; use SQ or PQ instead.",
+                "a kind that can be saved", factory);
+  }
   int64_t number = 0;
   for (char c : factory) {
     number = std::isdigit(static_cast<unsigned char>(c)) != 0 ? number * 10 + (c - '0') : 0;
@@ -86,6 +90,10 @@ Metric metric_from_name(const std::string& name) {
 
 faiss::MetricType faiss_metric(Metric metric) {
   return kMetrics[static_cast<size_t>(metric)].faiss;
+}
+
+bool is_known_metric(faiss::MetricType metric) {
+  return std::any_of(kMetrics.begin(), kMetrics.end(), [&](const MetricEntry& entry) { return entry.faiss == metric; });
 }
 
 bool is_similarity(Metric metric) {

@@ -15,6 +15,7 @@ const char* metric_name(Metric metric);
 // Throws E_ARGUMENT for a name that is none.
 Metric metric_from_name(const std::string& name);
 faiss::MetricType faiss_metric(Metric metric);
+bool is_known_metric(faiss::MetricType metric);
 // Larger is nearer.
 bool is_similarity(Metric metric);
 

@@ -147,7 +147,7 @@ void IndexState::reset() {
     drop_views(body_.index.get());
     body_.index->reset();
     std::swap(body_.rows, rows);
-    region.swap(body_.region);
+    if (views_are_known(body_.index.get())) region.swap(body_.region);
     if (running) running->empty();
   }
   changed();

@@ -204,9 +204,11 @@ RowIds RowIds::compacted() const {
 }
 
 RowIds RowIds::restore(int64_t rows, std::vector<int64_t> ids, std::vector<uint64_t> dead, int64_t next_id) {
-  if (rows > kMaxRows) {
-    throw Error(code::kUnsupported, "An index holds at most 2,147,483,647 vectors.", "<= 2147483647",
-                std::to_string(rows));
+  const auto refuse = [](const std::string& what, const std::string& expected, const std::string& actual) {
+    throw Error(code::kCorrupt, what, expected, actual);
+  };
+  if (rows < 0 || rows > kMaxRows) {
+    refuse("The file's row count is out of range.", "0 to 2147483647", std::to_string(rows));
   }
   RowIds result;
   result.rows_ = rows;
@@ -214,21 +216,34 @@ RowIds RowIds::restore(int64_t rows, std::vector<int64_t> ids, std::vector<uint6
   result.dead_ = std::move(dead);
   if (!result.dead_.empty()) {
     if (result.dead_.size() != words(rows)) {
-      throw Error(code::kCorrupt, "The file's list of removed rows does not fit its row count.",
-                  std::to_string(words(rows)) + " words", std::to_string(result.dead_.size()));
+      refuse("The file's list of removed rows does not fit its row count.", std::to_string(words(rows)) + " words",
+             std::to_string(result.dead_.size()));
+    }
+    if (rows % 64 != 0 && result.dead_.back() >> (rows % 64) != 0) {
+      refuse("The file's list of removed rows names rows that do not exist.", "rows below " + std::to_string(rows),
+             "others");
     }
     for (uint64_t word : result.dead_) result.dead_count_ += __builtin_popcountll(word);
   }
   result.implicit_ = ids.empty();
+  if (next_id < (result.implicit_ ? rows : 0)) {
+    refuse("The file's next id is one that is taken.", ">= " + std::to_string(rows), std::to_string(next_id));
+  }
   result.ids_ = std::move(ids);
-  for (int64_t id : result.ids_) result.note_id(id);
+  if (!result.implicit_ && result.ids_.size() != static_cast<size_t>(rows)) {
+    refuse("The file has not one id for each row.", std::to_string(rows), std::to_string(result.ids_.size()));
+  }
+  for (int64_t id : result.ids_) {
+    if (id < 0) refuse("The file holds an id below 0.", ">= 0", std::to_string(id));
+    result.note_id(id);
+  }
   if (!result.implicit_) {
     result.slots_.assign(slots_for(rows), 0);
     for (int64_t row = 0; row < rows; row++) {
       if (result.is_dead(row)) continue;
-      if (result.slots_[result.slot_of(result.ids_[static_cast<size_t>(row)])] != 0) {
-        throw Error(code::kCorrupt, "Two vectors have the id " + std::to_string(result.ids_[row]) + ".", "unique ids",
-                    std::to_string(result.ids_[static_cast<size_t>(row)]) + " twice");
+      const int64_t id = result.ids_[static_cast<size_t>(row)];
+      if (result.slots_[result.slot_of(id)] != 0) {
+        refuse("Two vectors have the id " + std::to_string(id) + ".", "unique ids", std::to_string(id) + " twice");
       }
       result.insert(row);
     }

@@ -6,12 +6,15 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 namespace quiver {
 
 class RowIds {
  public:
+  static constexpr int64_t kMaxRows = std::numeric_limits<int32_t>::max();  // FAISS's HNSW counts rows in 32 bits
+
   int64_t rows() const { return rows_; }
   // Different after every change, and never the same for two maps: what was derived from one version fits no other.
   uint64_t version() const { return version_; }
@@ -31,7 +34,6 @@ class RowIds {
   // in while no reader looks. `named`: the new rows have ids of their own, which do not simply count.
   RowIds grown(int64_t rows, bool named) const;
   bool has_room(int64_t rows, bool named) const;
-  static constexpr int64_t kMaxRows = 2147483647;  // FAISS's HNSW counts rows in 32 bits
 
   // Appends a row. The id must not have a live row.
   void append(int64_t id);
@@ -50,6 +52,7 @@ class RowIds {
   // What is saved: empty for implicit ids; bits of dead rows, empty when none is.
   const std::vector<int64_t>& ids() const { return ids_; }
   const std::vector<uint64_t>& dead_bits() const { return dead_; }
+  // Throws E_CORRUPT when they contradict each other.
   static RowIds restore(int64_t rows, std::vector<int64_t> ids, std::vector<uint64_t> dead, int64_t next_id);
 
   size_t bytes() const;

@@ -184,6 +184,20 @@ void mend_after_read(faiss::Index* index) {
   walk(index, [](faiss::Index* part) {
     if (auto* lists = dynamic_cast<faiss::IndexIVFPQFastScan*>(part)) lists->fine_quantizer = &lists->pq;
     if (auto* lists = dynamic_cast<faiss::IndexIVFAdditiveQuantizerFastScan*>(part)) lists->fine_quantizer = lists->aq;
+    if (auto* lists = dynamic_cast<faiss::IndexIVFFastScan*>(part)) {
+      lists->implem = 0;
+      lists->qbs = 0;
+      lists->qbs2 = 0;
+    }
+    if (auto* scan = dynamic_cast<faiss::IndexFastScan*>(part)) {
+      scan->implem = 0;
+      scan->qbs = 0;
+    }
+    if (auto* pq = dynamic_cast<faiss::IndexPQ*>(part)) pq->search_type = faiss::IndexPQ::ST_PQ;
+    if (auto* lists = as_ivf(part)) {
+      if (lists->invlists != nullptr) lists->make_direct_map(false);
+      mend_after_read(lists->quantizer);
+    }
   });
 }
 

@@ -71,6 +71,8 @@ bool has_views(const faiss::Index* index);
 bool views_are_known(const faiss::Index* index);
 
 // Sets what FAISS 1.12 forgets when it reads an index: without it, reading a vector back from FastScan lists crashes.
+// Sets back what only a hostile or an experimenting writer changes: which of its search routines FAISS takes. And drops
+// the map from rows to entries of lists: it would have to be believed, and is made anew when it is needed.
 void mend_after_read(faiss::Index* index);
 
 // Whole vectors, alone or under a graph: training changes nothing.

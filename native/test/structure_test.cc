@@ -1,10 +1,9 @@
 #include "core/structure.h"
 
 #include <faiss/IndexIVFPQFastScan.h>
-#include <faiss/impl/zerocopy_io.h>
 #include <faiss/index_io.h>
 
-#include "core/compactor.h"
+#include "core/guarded_reader.h"
 #include "core/structure_check.h"
 #include "test/search_oracle.h"
 
@@ -25,9 +24,7 @@ struct Opened {
     faiss::write_index(&original, &writer);
     bytes.assign(1, 0);
     bytes.insert(bytes.end(), writer.data.begin(), writer.data.end());
-    faiss::ZeroCopyIOReader reader(bytes.data() + 1, bytes.size() - 1);
-    index.reset(faiss::read_index(&reader));
-    mend_after_read(index.get());
+    index = read_guarded(bytes.data() + 1, bytes.size() - 1, "the bytes");
   }
 };
 
