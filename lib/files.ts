@@ -14,13 +14,13 @@ export async function open(path: string, options: OpenOptions): Promise<NativeIn
   const { mmap = false, verify = !mmap, untrusted = false } = options;
   for (const [name, value] of Object.entries({ mmap, verify, untrusted })) checkBoolean(name, value);
   if (untrusted) await tryInChild('quiver', { path }, options.signal);
-  return call((module, number) => module.NativeIndex.open(number, path, mmap, verify), options, true);
+  return call((module, number) => module.NativeIndex.open(number, path, mmap, verify, untrusted), options, true);
 }
 
 export async function fromBuffer(bytes: Uint8Array, options: LongCallOptions): Promise<NativeIndex> {
   checkCall(options);
   const staging = await stageBytes('bytes', bytes, options.signal);
-  return call((module, number) => module.NativeIndex.fromBuffer(number, staging), options, true);
+  return call((module, number) => module.NativeIndex.fromBuffer(number, staging, false), options, true);
 }
 
 export async function importFaiss(source: string | Uint8Array, options: ImportOptions): Promise<NativeIndex> {
