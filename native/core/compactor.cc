@@ -9,6 +9,8 @@
 #include <mutex>
 #include <vector>
 
+#include "core/writer.h"
+
 namespace quiver {
 
 namespace {
@@ -25,6 +27,7 @@ bool sweep_in_place(Body& body, FairLock& lock) {
   faiss::Index* index = body.index.get();
   const auto arrays = movable_codes(index);
   if (arrays.empty()) return false;
+  if (body.rows.dead() > 0) make_codes_writable(body, lock);
   int64_t hole = 0;
   while (body.rows.dead() > 0) {
     std::lock_guard<FairLock> hold(lock);

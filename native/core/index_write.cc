@@ -225,7 +225,7 @@ void IndexState::reset() {
     drop_views(body_.index.get());
     body_.index->reset();
     std::swap(body_.rows, rows);
-    region.swap(body_.region);
+    if (views_are_known(body_.index.get())) region.swap(body_.region);
   }
   {
     std::lock_guard<std::mutex> guard(small_);

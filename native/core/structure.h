@@ -55,7 +55,7 @@ void set_row_count(faiss::Index* index, int64_t rows);
 
 // Copies what is only a view of a file or buffer into memory of the index's own, so that it may be changed.
 void own_memory(faiss::Index* index);
-// Lets go of views without copying: for an index that is about to be emptied.
+// Lets go of views without copying, except of what was learned: for an index that is about to be emptied.
 void drop_views(faiss::Index* index);
 bool has_views(const faiss::Index* index);
 // Whether own_memory() reaches every view that this nest can have.

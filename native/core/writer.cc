@@ -66,7 +66,20 @@ std::unique_ptr<faiss::DistanceComputer> distance_to(const faiss::Index& storage
   return std::make_unique<faiss::NegativeDistanceComputer>(plain.release());
 }
 
+// The file that the index was read from goes when nothing points into it any more.
+void let_go_of_file(Body& body, FairLock& lock) {
+  if (!body.region || has_views(body.index.get()) || !views_are_known(body.index.get())) return;
+  std::shared_ptr<Region> unused;
+  std::lock_guard<FairLock> hold(lock);
+  unused.swap(body.region);
+}
+
 }  // namespace
+
+void make_codes_writable(Body& body, FairLock& lock) {
+  for (auto* codes : all_codes(body.index.get())) grow(codes->codes, codes->codes.size(), lock);
+  let_go_of_file(body, lock);
+}
 
 void Writer::reserve(int64_t n) {
   faiss::Index* index = body_.index.get();
@@ -77,18 +90,14 @@ void Writer::reserve(int64_t n) {
     own_memory(index);
   }
   for (auto* codes : all_codes(index)) grow(codes->codes, rows * codes->code_size, lock_);
-  if (auto* graph = as_hnsw(index)) {
+  if (auto* graph = as_hnsw(base_of(index))) {
     const size_t links_a_row = static_cast<size_t>(graph->hnsw.cum_nneighbor_per_level[1]);
     // Upper levels add about 1 / M of the rows once more.
     grow(graph->hnsw.neighbors, graph->hnsw.neighbors.size() + (rows - index->ntotal) * (links_a_row + 2), lock_);
     grow(graph->hnsw.levels, rows, lock_);
     grow(graph->hnsw.offsets, rows + 1, lock_);
   }
-  if (body_.region && !has_views(index) && views_are_known(index)) {
-    std::shared_ptr<Region> unused;
-    std::lock_guard<FairLock> hold(lock_);
-    unused.swap(body_.region);
-  }
+  let_go_of_file(body_, lock_);
   if (!body_.rows.has_room(static_cast<int64_t>(rows))) {
     RowIds bigger = body_.rows.grown(static_cast<int64_t>(rows + rows / 4));
     std::lock_guard<FairLock> hold(lock_);

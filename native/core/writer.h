@@ -13,6 +13,10 @@
 
 namespace quiver {
 
+// Copies what is only a view of a file into memory of its own, so that codes may be moved and cut off; readers go on
+// meanwhile.
+void make_codes_writable(Body& body, FairLock& lock);
+
 class Writer {
  public:
   // `commit(first, n)` is called with the lock held when vectors [first, first + n) have become the last n rows: it
