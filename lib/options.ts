@@ -179,14 +179,18 @@ export function checkSearch(options: SearchParams): {
   threads: number;
 } {
   if (typeof options !== 'object' || options === null) throw wrongArgument('options', 'an object', options);
-  const exact = options.exact ?? false;
-  if (typeof exact !== 'boolean') throw wrongArgument('exact', 'true or false', exact);
+  const exact = checkFlag('exact', options.exact ?? false);
   return {
     efSearch: optional('efSearch', options.efSearch, 1, MAX_EF) ?? 0,
     nprobe: optional('nprobe', options.nprobe, 1, MAX_NLIST) ?? 0,
     exact,
     threads: optional('threads', options.threads, 1, 1024) ?? 0,
   };
+}
+
+export function checkFlag(name: string, value: unknown): boolean {
+  if (typeof value !== 'boolean') throw wrongArgument(name, 'true or false', value);
+  return value;
 }
 
 export function checkPath(name: string, path: unknown): string {

@@ -8,6 +8,7 @@ import { toIds } from './ids.js';
 import { tryInChild } from './import.js';
 import type { NativeIndex, NativeSpec } from './native.js';
 import {
+  checkFlag,
   checkK,
   checkMetric,
   checkOptions,
@@ -49,7 +50,7 @@ import type {
   TuneResult,
   VectorsInput,
 } from './types.js';
-import { checkBuffer, checkQuery, stageBytes, stageVectors, toVectors } from './vectors.js';
+import { checkBuffer, checkBytes, checkQuery, stageBytes, stageVectors, toVectors } from './vectors.js';
 
 /** A single search over so many floats at most takes a few microseconds: handing it to a thread would take longer. */
 const INLINE_FLOATS = 16_384;
@@ -159,7 +160,9 @@ export class Index {
   static async open(path: string, options: OpenOptions = {}): Promise<Index> {
     checkPath('path', path);
     checkCall(options);
-    const { mmap = false, verify = !mmap, untrusted = false } = options;
+    const mmap = checkFlag('mmap', options.mmap ?? false);
+    const verify = checkFlag('verify', options.verify ?? !mmap);
+    const untrusted = checkFlag('untrusted', options.untrusted ?? false);
     if (untrusted) await tryInChild('quiver', { path }, options.signal);
     return new Index(
       await call<NativeIndex>((module, number) => module.NativeIndex.open(number, path, mmap, verify), options, true),
@@ -182,11 +185,13 @@ export class Index {
    */
   static async importFaiss(source: string | Uint8Array, options: ImportOptions = {}): Promise<Index> {
     checkCall(options);
-    const { metric, idType = 'number', trusted = false, signal } = options;
+    const { metric, idType = 'number', signal } = options;
+    const trusted = checkFlag('trusted', options.trusted ?? false);
     if (metric !== undefined) checkMetric(metric);
     if (idType !== 'number' && idType !== 'bigint') throw wrongArgument('idType', "'number' or 'bigint'", idType);
     const isPath = typeof source === 'string';
     if (isPath) checkPath('source', source);
+    else checkBytes('source', source);
     if (!trusted) await tryInChild('faiss', isPath ? { path: source } : { bytes: source }, signal);
     const input = isPath ? source : await stageBytes('source', source, signal);
     const note: Note = { version: 1, type: 'imported' };

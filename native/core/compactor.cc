@@ -9,6 +9,7 @@
 #include <mutex>
 #include <vector>
 
+#include "core/mend.h"
 #include "core/writer.h"
 
 namespace quiver {
@@ -53,7 +54,7 @@ std::unique_ptr<faiss::Index> copy_index(const faiss::Index& index) {
   faiss::VectorIOReader reader;
   reader.data.swap(writer.data);
   std::unique_ptr<faiss::Index> copy(faiss::read_index(&reader));
-  mend_after_read(copy.get());
+  mend(copy);
   return copy;
 }
 

@@ -12,6 +12,7 @@
 #include <cctype>
 
 #include "core/error.h"
+#include "core/mend.h"
 #include "core/structure.h"
 
 namespace quiver {
@@ -133,6 +134,7 @@ std::unique_ptr<faiss::Index> make_index(const Spec& spec) {
     } else {
       index.reset(faiss::index_factory(static_cast<int>(spec.dim), spec.factory.c_str(), faiss_metric(spec.metric)));
     }
+    mend(index);
     index->metric_arg = spec.metric_arg;
     calm_training(index.get());
     set_parameters(index.get(), spec.ef_construction, spec.ef_search, spec.nprobe);

@@ -13,12 +13,15 @@
 #include <faiss/invlists/InvertedLists.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <limits>
 #include <unordered_set>
 
 #include "core/error.h"
+#include "core/mend.h"
 #include "core/structure_check.h"
+#include "core/vectors.h"
 
 namespace quiver {
 
@@ -52,7 +55,6 @@ std::vector<int64_t> number_lists(faiss::IndexIVF& ivf, const std::string& name)
     faiss::idx_t* at = lists != nullptr ? lists->ids[list].data() : blocks->ids[list].data();
     for (size_t i = 0; i < size; i++) at[i] = std::lower_bound(ids.begin(), ids.end(), at[i]) - ids.begin();
   }
-  ivf.direct_map.clear();
   return ids;
 }
 
@@ -87,18 +89,46 @@ void check_ids(const std::vector<int64_t>& ids, int64_t rows, const std::string&
   }
 }
 
-struct TicketWriter final : faiss::IOWriter {
-  TicketWriter(Sink& target, const Ticket& call) : sink(target), ticket(call) {}
-  size_t operator()(const void* data, size_t size, size_t items) override {
-    ticket.check();
-    sink.write(data, size * items);
-    return items;
+// What add() would have refused: one vector that is not finite sends a search over a graph astray for good.
+void check_floats(const faiss::Index& index, const std::string& name) {
+  try {
+    for (const auto* codes : all_codes(const_cast<faiss::Index*>(&index))) {
+      if (dynamic_cast<const faiss::IndexFlat*>(codes) == nullptr) continue;
+      check_vectors(static_cast<size_t>(codes->ntotal), static_cast<size_t>(codes->d),
+                    reinterpret_cast<const float*>(codes->codes.data()));
+    }
+    const auto* lists = as_ivf(base_of(&index));
+    if (lists == nullptr) return;
+    check_floats(*lists->quantizer, name);
+    if (dynamic_cast<const faiss::IndexIVFFlat*>(lists) == nullptr) return;
+    for (size_t list = 0; list < lists->nlist; list++) {
+      faiss::InvertedLists::ScopedCodes codes(lists->invlists, list);
+      check_vectors(lists->invlists->list_size(list), static_cast<size_t>(lists->d),
+                    reinterpret_cast<const float*>(codes.get()));
+    }
+  } catch (const Error& error) {
+    throw Error(error.code, name + " cannot be used. " + error.what(), error.expected, error.actual);
   }
-  Sink& sink;
-  const Ticket& ticket;
-};
+}
 
 }  // namespace
+
+void check_unit_length(const Body& body, const std::string& name) {
+  constexpr int64_t kSample = 1000;
+  if (!learns_nothing(body.index.get())) return;
+  const auto* codes = all_codes(body.index.get()).back();
+  const auto* x = reinterpret_cast<const float*>(codes->codes.data());
+  for (int64_t row = 0; row < codes->ntotal; row += std::max<int64_t>(1, codes->ntotal / kSample)) {
+    double norm = 0;
+    for (int64_t i = row * codes->d; i < (row + 1) * codes->d; i++) norm += static_cast<double>(x[i]) * x[i];
+    if (norm == 0 || std::abs(norm - 1) < 1e-2) continue;
+    throw Error(code::kArgument,
+                name +
+                    " holds vectors that are not of length 1, so their inner products are no cosines. Open it with "
+                    "metric 'ip', or normalise the vectors where the file is made.",
+                "vectors of length 1", "a length of " + std::to_string(std::sqrt(norm)));
+  }
+}
 
 std::shared_ptr<Region> read_region(const std::string& path, const Ticket& ticket) {
   const Fd fd = open_for_reading(path);
@@ -133,11 +163,14 @@ Body read_faiss(std::shared_ptr<Region> region, const std::string& name, bool bi
       throw Error(code::kUnsupported, name + " has ids both in its lists and around them.", "one kind of ids", "two");
     }
     if (!from_lists.empty()) ids = std::move(from_lists);
+    // It may be of a kind that we do not use, by other ids, or damaged. The first get() makes it anew.
+    ivf->direct_map = faiss::DirectMap();
   }
-  mend_after_read(body.index.get());
+  mend(body.index);
   const int64_t rows = body.index->ntotal;
   check_structure(*body.index, rows, name);
   check_ids(ids, rows, name, bigint_ids);
+  check_floats(*body.index, name);
   calm_training(body.index.get());
   bool counting = true;
   for (size_t i = 0; i < ids.size() && counting; i++) counting = ids[i] == static_cast<int64_t>(i);
@@ -149,11 +182,12 @@ Body read_faiss(std::shared_ptr<Region> region, const std::string& name, bool bi
 }
 
 void write_faiss(const Body& body, Sink& sink, const Ticket& ticket) {
-  TicketWriter writer(sink, ticket);
-  if (body.rows.implicit()) {
-    faiss::write_index(body.index.get(), &writer);
-    return;
-  }
+  TicketWriter writer(sink, ticket, "export", static_cast<int64_t>(body.bytes()));
+  auto write = [&](const faiss::Index* index) {
+    faiss::write_index(index, &writer);
+    ticket.report("export", static_cast<int64_t>(sink.position()), static_cast<int64_t>(sink.position()));
+  };
+  if (body.rows.implicit()) return write(body.index.get());
   faiss::IndexIDMap2 map;
   map.index = body.index.get();
   map.own_fields = false;
@@ -163,7 +197,7 @@ void write_faiss(const Body& body, Sink& sink, const Ticket& ticket) {
   map.metric_arg = body.index->metric_arg;
   map.is_trained = body.index->is_trained;
   map.id_map = body.rows.ids();
-  faiss::write_index(&map, &writer);
+  write(&map);
 }
 
 std::string describe(const faiss::Index* index) {

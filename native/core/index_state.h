@@ -100,6 +100,8 @@ class IndexState : public std::enable_shared_from_this<IndexState> {
   void rebuild(std::optional<Spec> spec, std::shared_ptr<Ticket> ticket, std::function<void(std::exception_ptr)> done);
   // Checks the blocks of a mapped snapshot; a damaged one makes every later call fail with E_CORRUPT.
   void verify_in_background(Snapshot snapshot);
+  // Does so now when it is not done yet: damage must not be written out again under fresh checksums.
+  void verify_first(const Ticket& ticket);
   // Calls `done` when no background work is left.
   void when_quiet(std::function<void()> done);
 
@@ -116,6 +118,7 @@ class IndexState : public std::enable_shared_from_this<IndexState> {
   friend class Rebuild;
   IndexState(Body body, SnapshotInfo info);
   void check_usable() const;
+  void verify(const Snapshot& snapshot, const Ticket& ticket);
   void answer(int64_t n, const float* x, const SearchOptions& options, int64_t* ids, float* distances) const;
   void check_ids_before_add(const std::vector<int64_t>& ids, bool refuse_existing) const;
   void check_room_for_ids(int64_t n) const;
@@ -124,6 +127,7 @@ class IndexState : public std::enable_shared_from_this<IndexState> {
   void changed();
   void publish();
   void sweep();
+  void write_live(Sink& sink, const Ticket& ticket);
   void background_began();
   void background_ended();
   SnapshotInfo info() const;
@@ -143,6 +147,7 @@ class IndexState : public std::enable_shared_from_this<IndexState> {
   std::shared_ptr<const Stats> stats_;
   std::string note_;
   std::optional<Error> damage_;
+  std::shared_ptr<const Snapshot> unverified_;
   int background_ = 0;
   std::vector<std::function<void()>> when_quiet_;
   std::shared_ptr<std::unordered_set<int64_t>> journal_;  // ids changed while a rebuild runs

@@ -11,6 +11,7 @@
 
 #include "core/checksum.h"
 #include "core/error.h"
+#include "core/mend.h"
 #include "core/structure_check.h"
 
 namespace quiver {
@@ -103,30 +104,18 @@ class SummingSink final : public Sink {
   std::vector<uint32_t> sums_;
 };
 
-// Hands FAISS's bytes on, stops when the call is cancelled, and notes where the vectors lie.
-struct FaissWriter final : faiss::IOWriter {
+// Notes where the vectors lie.
+struct FaissWriter final : TicketWriter {
   FaissWriter(SummingSink& target, const Ticket& call, const void* vectors_at, int64_t bytes_in_all)
-      : sink(target), ticket(call), vectors(vectors_at), total(bytes_in_all) {}
+      : TicketWriter(target, call, "save", bytes_in_all), sink(target), vectors(vectors_at) {}
   size_t operator()(const void* data, size_t size, size_t items) override {
     if (data == vectors && data != nullptr) {
       vectors_section = {kHeaderBytes + sink.position(), size * items};
     }
-    const auto* bytes = static_cast<const uint8_t*>(data);
-    // In pieces, so that a large index can be cancelled and reports how far it is.
-    for (size_t left = size * items; left > 0;) {
-      const size_t part = std::min(left, size_t{16} << 20);
-      ticket.check();
-      sink.write(bytes, part);
-      bytes += part;
-      left -= part;
-      ticket.report("save", static_cast<int64_t>(sink.position()), total);
-    }
-    return items;
+    return TicketWriter::operator()(data, size, items);
   }
   SummingSink& sink;
-  const Ticket& ticket;
   const void* vectors;
-  int64_t total;
   Section vectors_section{0, 0};
 };
 
@@ -192,6 +181,7 @@ void write_snapshot(const Body& body, const SnapshotInfo& info, Sink& sink, cons
   std::strncpy(header.factory, body.factory.c_str(), sizeof(header.factory) - 1);
   header.crc = crc32c(0, &header, offsetof(Header, crc));
   sink.patch(&header, sizeof(header));
+  ticket.report("save", static_cast<int64_t>(header.file_bytes), static_cast<int64_t>(header.file_bytes));
 }
 
 Snapshot Snapshot::open(const std::string& path, bool map, const Ticket& ticket) {
@@ -303,7 +293,7 @@ Loaded Snapshot::load() const {
   try {
     faiss::ZeroCopyIOReader reader(region_->data() + header.faiss.offset, header.faiss.bytes);
     loaded.body.index.reset(faiss::read_index(&reader));
-    mend_after_read(loaded.body.index.get());
+    mend(loaded.body.index);
   } catch (const faiss::FaissException& e) {
     corrupt(name, "FAISS refuses its contents: " + e.msg);
   }

@@ -169,13 +169,6 @@ bool has_views(const faiss::Index* index) {
   return views;
 }
 
-void mend_after_read(faiss::Index* index) {
-  walk(index, [](faiss::Index* part) {
-    if (auto* lists = dynamic_cast<faiss::IndexIVFPQFastScan*>(part)) lists->fine_quantizer = &lists->pq;
-    if (auto* lists = dynamic_cast<faiss::IndexIVFAdditiveQuantizerFastScan*>(part)) lists->fine_quantizer = lists->aq;
-  });
-}
-
 bool learns_nothing(const faiss::Index* index) {
   if (const auto* graph = as_hnsw(index)) return learns_nothing(graph->storage);
   return cast<faiss::IndexFlat>(index) != nullptr;
@@ -189,11 +182,10 @@ bool views_are_known(const faiss::Index* index) {
       return;
     }
     // The codes of two levels hold a coarse quantizer of their own, out of reach from here.
-    const bool reached =
-        cast<faiss::IndexPreTransform>(part) != nullptr || cast<faiss::IndexRefine>(part) != nullptr ||
-        (as_hnsw(part) != nullptr && cast<faiss::IndexHNSW2Level>(part) == nullptr) ||
-        (as_codes(part) != nullptr && cast<faiss::Index2Layer>(part) == nullptr) ||
-        cast<faiss::IndexFastScan>(part) != nullptr;
+    const bool reached = cast<faiss::IndexPreTransform>(part) != nullptr || cast<faiss::IndexRefine>(part) != nullptr ||
+                         (as_hnsw(part) != nullptr && cast<faiss::IndexHNSW2Level>(part) == nullptr) ||
+                         (as_codes(part) != nullptr && cast<faiss::Index2Layer>(part) == nullptr) ||
+                         cast<faiss::IndexFastScan>(part) != nullptr;
     known = known && reached;
   });
   return known;

@@ -61,9 +61,6 @@ bool has_views(const faiss::Index* index);
 // Whether own_memory() reaches every view that this nest can have.
 bool views_are_known(const faiss::Index* index);
 
-// Sets what FAISS 1.12 forgets when it reads an index: without it, reading a vector back from FastScan lists crashes.
-void mend_after_read(faiss::Index* index);
-
 // Whole vectors, alone or under a graph: training changes nothing.
 bool learns_nothing(const faiss::Index* index);
 

@@ -1,9 +1,12 @@
 #include "core/structure_check.h"
 
 #include <faiss/IndexFastScan.h>
+#include <faiss/IndexIVFPQ.h>
 #include <faiss/IndexPQ.h>
 #include <faiss/IndexPreTransform.h>
 #include <faiss/IndexRefine.h>
+#include <faiss/IndexScalarQuantizer.h>
+#include <faiss/invlists/DirectMap.h>
 
 #include "core/error.h"
 #include "core/structure.h"
@@ -58,11 +61,58 @@ void check_graph(const faiss::IndexHNSW& index, const std::string& name) {
   }
 }
 
+void check_product_quantizer(const faiss::ProductQuantizer& pq, int64_t dim, const std::string& name) {
+  if (pq.d != static_cast<size_t>(dim) || pq.M == 0 || pq.d % pq.M != 0 || pq.nbits == 0 || pq.nbits > 24 ||
+      pq.centroids.size() != pq.d * pq.ksub) {
+    refuse(name, "its product quantizer has wrong sizes");
+  }
+}
+
+void check_scalar_quantizer(const faiss::ScalarQuantizer& sq, const faiss::Index& index, const std::string& name) {
+  size_t bounds = 0;
+  switch (sq.qtype) {
+    case faiss::ScalarQuantizer::QT_8bit:
+    case faiss::ScalarQuantizer::QT_4bit:
+    case faiss::ScalarQuantizer::QT_6bit:
+      bounds = 2 * sq.d;
+      break;
+    case faiss::ScalarQuantizer::QT_8bit_uniform:
+    case faiss::ScalarQuantizer::QT_4bit_uniform:
+      bounds = 2;
+      break;
+    case faiss::ScalarQuantizer::QT_fp16:
+    case faiss::ScalarQuantizer::QT_bf16:
+    case faiss::ScalarQuantizer::QT_8bit_direct:
+    case faiss::ScalarQuantizer::QT_8bit_direct_signed:
+      break;
+    default:  // of a newer FAISS, or of none: FAISS says so when it is used
+      return;
+  }
+  if (sq.d != static_cast<size_t>(index.d) || (index.is_trained && sq.trained.size() != bounds)) {
+    refuse(name, "its scalar quantizer has wrong sizes");
+  }
+}
+
+void check_direct_map(const faiss::IndexIVF& index, const std::string& name) {
+  const faiss::DirectMap& map = index.direct_map;
+  if (map.no()) return;
+  if (map.type != faiss::DirectMap::Array || map.array.size() != static_cast<size_t>(index.ntotal)) {
+    refuse(name, "its map of rows is of the wrong kind or size");
+  }
+  for (const faiss::idx_t entry : map.array) {
+    const uint64_t list = faiss::lo_listno(entry);
+    if (list >= index.nlist || faiss::lo_offset(entry) >= index.invlists->list_size(list)) {
+      refuse(name, "its map of rows leads out of its lists");
+    }
+  }
+}
+
 void check_lists(const faiss::IndexIVF& index, const std::string& name) {
   if (index.invlists == nullptr || index.quantizer == nullptr) refuse(name, "its lists are missing");
-  if (index.invlists->nlist != index.nlist || index.quantizer->ntotal != static_cast<faiss::idx_t>(index.nlist) ||
-      index.quantizer->d != index.d) {
-    if (index.is_trained) refuse(name, "its lists and their quantizer do not fit");
+  const bool untrained = !index.is_trained && index.ntotal == 0 && index.quantizer->ntotal == 0;
+  if (index.invlists->nlist != index.nlist || index.quantizer->d != index.d ||
+      (!untrained && index.quantizer->ntotal != static_cast<faiss::idx_t>(index.nlist))) {
+    refuse(name, "its lists and their quantizer do not fit");
   }
   if (index.invlists->code_size != index.code_size &&
       index.invlists->code_size != faiss::InvertedLists::INVALID_CODE_SIZE) {
@@ -80,12 +130,14 @@ void check_lists(const faiss::IndexIVF& index, const std::string& name) {
     }
   }
   if (entries != static_cast<size_t>(index.ntotal)) refuse(name, "its lists do not hold all rows");
-}
-
-void check_product_quantizer(const faiss::ProductQuantizer& pq, int64_t dim, const std::string& name) {
-  if (pq.d != static_cast<size_t>(dim) || pq.M == 0 || pq.d % pq.M != 0 || pq.nbits == 0 || pq.nbits > 24 ||
-      pq.centroids.size() != pq.d * pq.ksub) {
-    refuse(name, "its product quantizer has wrong sizes");
+  check_direct_map(index, name);
+  check_structure(*index.quantizer, index.quantizer->ntotal, name);
+  if (const auto* pq = dynamic_cast<const faiss::IndexIVFPQ*>(&index)) {
+    check_product_quantizer(pq->pq, index.d, name);
+    if (pq->code_size < pq->pq.code_size) refuse(name, "its codes are too short");
+  }
+  if (const auto* sq = dynamic_cast<const faiss::IndexIVFScalarQuantizer*>(&index)) {
+    check_scalar_quantizer(sq->sq, index, name);
   }
 }
 
@@ -122,6 +174,9 @@ void check_structure(const faiss::Index& index, int64_t rows, const std::string&
       refuse(name, "its codes have no size");
     if (codes->codes.size() != static_cast<size_t>(rows) * codes->code_size) refuse(name, "its codes are cut");
     if (const auto* pq = dynamic_cast<const faiss::IndexPQ*>(&index)) check_product_quantizer(pq->pq, index.d, name);
+    if (const auto* sq = dynamic_cast<const faiss::IndexScalarQuantizer*>(&index)) {
+      check_scalar_quantizer(sq->sq, index, name);
+    }
   } else if (const auto* scan = dynamic_cast<const faiss::IndexFastScan*>(&index)) {
     if (scan->codes.size() < static_cast<size_t>(rows) * scan->code_size) refuse(name, "its codes are cut");
   }
