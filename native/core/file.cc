@@ -20,11 +20,12 @@ namespace {
 
 constexpr size_t kBufferBytes = 1 << 20;
 
-[[noreturn]] void fail(const std::string& doing, const std::string& path, int error) {
+[[noreturn]] void fail(const std::string& doing, const std::string& path, int error,
+                       const char* denied = " Check who may write there.") {
   std::string hint;
   if (error == ENOSPC || error == EDQUOT) hint = " Free some space; what was at the path is untouched.";
   if (error == ENOENT) hint = " Make the folder first.";
-  if (error == EACCES || error == EROFS) hint = " Check who may write there.";
+  if (error == EACCES || error == EROFS) hint = denied;
   throw Error(code::kIo, "Cannot " + doing + " " + path + ": " + std::generic_category().message(error) + "." + hint,
               "success", std::generic_category().message(error));
 }
@@ -159,7 +160,7 @@ void MemorySink::patch(const void* data, size_t size) {
 }
 
 size_t TicketWriter::operator()(const void* data, size_t size, size_t items) {
-  constexpr size_t kPiece = size_t{16} << 20;
+  constexpr size_t kPiece = size_t{4} << 20;
   const auto* bytes = static_cast<const uint8_t*>(data);
   for (size_t left = size * items; left > 0;) {
     const size_t part = std::min(left, kPiece);
@@ -178,7 +179,7 @@ Fd open_for_reading(const std::string& path) {
   if (fd < 0 && errno == ENOENT) {
     throw Error(code::kNotFound, "Cannot open " + path + ": there is no such file.", "a file", "none");
   }
-  if (fd < 0) fail("open", path, errno);
+  if (fd < 0) fail("open", path, errno, " Check who may read it.");
   return Fd(fd);
 }
 

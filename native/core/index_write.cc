@@ -251,6 +251,7 @@ uint64_t IndexState::save(const std::string& path, const Ticket& ticket) {
   verify_first(ticket);
   AtomicFile file(path);
   write_snapshot(body_, info(), file, ticket);
+  ticket.check();
   file.publish();
   return file.position();
 }
@@ -277,6 +278,7 @@ void IndexState::write_live(Sink& sink, const Ticket& ticket) {
 uint64_t IndexState::export_faiss(const std::string& path, const Ticket& ticket) {
   AtomicFile file(path);
   write_live(file, ticket);
+  ticket.check();
   file.publish();
   return file.position();
 }

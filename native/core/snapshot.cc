@@ -192,7 +192,7 @@ Snapshot Snapshot::open(const std::string& path, bool map, const Ticket& ticket)
   if (size < kHeaderBytes) corrupt(path, "it is shorter than a header", "at least 4096 bytes", std::to_string(size));
   if (map) {
     snapshot.region_ = Region::map_file(fd.get(), size, path);
-    snapshot.check_header();
+    snapshot.check_header(snapshot.region_->size());
     return snapshot;
   }
   // The header first: a wrong file should not cost the reading of all of it.
@@ -200,7 +200,7 @@ Snapshot Snapshot::open(const std::string& path, bool map, const Ticket& ticket)
   read_exactly(fd, head->writable(), kHeaderBytes, 0, path);
   snapshot.region_ = head;
   const uint64_t stated = header_of(*head).file_bytes;
-  if (std::memcmp(header_of(*head).magic, kMagic, sizeof(kMagic)) != 0 || stated != size) snapshot.check_header();
+  if (std::memcmp(header_of(*head).magic, kMagic, sizeof(kMagic)) != 0 || stated != size) snapshot.check_header(size);
   snapshot.region_ = Region::allocate(size);
   constexpr size_t kPiece = size_t{16} << 20;
   for (uint64_t at = 0; at < size; at += kPiece) {
@@ -208,7 +208,7 @@ Snapshot Snapshot::open(const std::string& path, bool map, const Ticket& ticket)
     read_exactly(fd, snapshot.region_->writable() + at, std::min<uint64_t>(kPiece, size - at), at, path);
     ticket.report("open", static_cast<int64_t>(std::min<uint64_t>(at + kPiece, size)), static_cast<int64_t>(size));
   }
-  snapshot.check_header();
+  snapshot.check_header(snapshot.region_->size());
   return snapshot;
 }
 
@@ -219,11 +219,11 @@ Snapshot Snapshot::from_region(std::shared_ptr<Region> bytes) {
     corrupt(snapshot.name, "it is shorter than a header", "at least 4096 bytes", std::to_string(bytes->size()));
   }
   snapshot.region_ = std::move(bytes);
-  snapshot.check_header();
+  snapshot.check_header(snapshot.region_->size());
   return snapshot;
 }
 
-void Snapshot::check_header() {
+void Snapshot::check_header(uint64_t size) {
   const Header& header = header_of(*region_);
   if (std::memcmp(header.magic, kMagic, sizeof(kMagic)) != 0) {
     throw Error(code::kCorrupt,
@@ -240,9 +240,8 @@ void Snapshot::check_header() {
                     "Open it with a newer faiss-quiver.",
                 "version 1", "version " + std::to_string(header.version));
   }
-  if (header.file_bytes != region_->size()) {
-    corrupt(name, "its length is wrong", std::to_string(header.file_bytes) + " bytes",
-            std::to_string(region_->size()) + " bytes");
+  if (header.file_bytes != size) {
+    corrupt(name, "its length is wrong", std::to_string(header.file_bytes) + " bytes", std::to_string(size) + " bytes");
   }
   const uint64_t end = header.file_bytes;
   for (const Section& part : {header.note, header.ids, header.dead, header.faiss, header.table}) {
