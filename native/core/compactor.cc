@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "core/residual_lists.h"
+
 namespace quiver {
 
 namespace {
@@ -71,6 +73,7 @@ std::unique_ptr<faiss::Index> copy_index(const faiss::Index& index) {
   reader.data.swap(writer.data);
   std::unique_ptr<faiss::Index> copy(faiss::read_index(&reader));
   mend_after_read(copy.get());
+  mend_residual_lists(copy);
   return copy;
 }
 

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <system_error>
 #include <utility>
@@ -19,13 +20,22 @@ namespace {
 
 constexpr size_t kBufferBytes = 1 << 20;
 
-[[noreturn]] void fail(const std::string& doing, const std::string& path, int error) {
+[[noreturn]] void fail(const std::string& doing, const std::string& path, int error,
+                       const char* denied = " Check who may write there.") {
   std::string hint;
   if (error == ENOSPC || error == EDQUOT) hint = " Free some space; what was at the path is untouched.";
-  if (error == EACCES || error == EROFS) hint = " Check who may write there.";
-  throw Error(error == ENOENT ? code::kNotFound : code::kIo,
-              "Cannot " + doing + " " + path + ": " + std::generic_category().message(error) + "." + hint, "success",
-              std::generic_category().message(error));
+  if (error == ENOENT) hint = " Make the folder first.";
+  if (error == EACCES || error == EROFS) hint = denied;
+  throw Error(code::kIo, "Cannot " + doing + " " + path + ": " + std::generic_category().message(error) + "." + hint,
+              "success", std::generic_category().message(error));
+}
+
+// Where a link leads to, so that the link stays one; else the path as it is.
+std::string target_of(std::string path) {
+  struct stat found{};
+  if (lstat(path.c_str(), &found) != 0 || !S_ISLNK(found.st_mode)) return path;
+  const std::unique_ptr<char, decltype(&std::free)> target(realpath(path.c_str(), nullptr), &std::free);
+  return target ? target.get() : path;
 }
 
 std::string folder_of(const std::string& path) {
@@ -34,10 +44,11 @@ std::string folder_of(const std::string& path) {
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 
+// The name is cut, so that the longest one that the file system takes leaves room for what is added to it.
 std::string temporary_name(const std::string& path) {
   static std::atomic<uint64_t> counter{0};
   const size_t slash = path.rfind('/');
-  const std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
+  const std::string name = (slash == std::string::npos ? path : path.substr(slash + 1)).substr(0, 200);
   return folder_of(path) + "/." + name + "." + std::to_string(getpid()) + "-" + std::to_string(counter++) + ".tmp";
 }
 
@@ -58,16 +69,23 @@ void Fd::close(const std::string& path) {
   if (fd >= 0 && ::close(fd) != 0 && errno != EINTR) fail("close", path, errno);
 }
 
-AtomicFile::AtomicFile(std::string path) : path_(std::move(path)), temporary_(temporary_name(path_)) {
+AtomicFile::AtomicFile(std::string path) : path_(target_of(std::move(path))), buffer_(kBufferBytes) {
   struct stat found{};
-  if (stat(path_.c_str(), &found) == 0 && !S_ISREG(found.st_mode)) {
+  const bool exists = stat(path_.c_str(), &found) == 0;
+  if (exists && !S_ISREG(found.st_mode)) {
     throw Error(code::kIo, "Cannot write " + path_ + ": it is not a regular file.", "a file path",
                 S_ISDIR(found.st_mode) ? "a folder" : "a device or pipe");
   }
-  const int fd = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+  const std::string temporary = temporary_name(path_);
+  const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
   if (fd < 0) fail("create a file in", folder_of(path_), errno);
   fd_ = Fd(fd);
-  buffer_.resize(kBufferBytes);
+  temporary_ = temporary;
+  if (!exists) return;
+  // Another owner can only be given by root, and some file systems know no permissions: then it is ours, as new files
+  // are.
+  const bool given = fchown(fd, found.st_uid, found.st_gid) == 0;
+  if (given || found.st_uid == geteuid()) fchmod(fd, found.st_mode & 07777);
 }
 
 AtomicFile::~AtomicFile() {
@@ -141,9 +159,27 @@ void MemorySink::patch(const void* data, size_t size) {
   std::memcpy(bytes_.data(), data, size);
 }
 
+size_t TicketWriter::operator()(const void* data, size_t size, size_t items) {
+  constexpr size_t kPiece = size_t{4} << 20;
+  const auto* bytes = static_cast<const uint8_t*>(data);
+  for (size_t left = size * items; left > 0;) {
+    const size_t part = std::min(left, kPiece);
+    ticket_.check();
+    sink_.write(bytes, part);
+    bytes += part;
+    left -= part;
+    const auto done = static_cast<int64_t>(sink_.position());
+    ticket_.report(phase_, done, std::max(total_, done + 1));
+  }
+  return items;
+}
+
 Fd open_for_reading(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) fail("open", path, errno);
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0 && errno == ENOENT) {
+    throw Error(code::kNotFound, "Cannot open " + path + ": there is no such file.", "a file", "none");
+  }
+  if (fd < 0) fail("open", path, errno, " Check who may read it.");
   return Fd(fd);
 }
 

@@ -100,6 +100,8 @@ class IndexState : public std::enable_shared_from_this<IndexState> {
   void rebuild(std::optional<Spec> spec, std::shared_ptr<Ticket> ticket, std::function<void(std::exception_ptr)> done);
   // Checks the blocks of a mapped snapshot; a damaged one makes every later call fail with E_CORRUPT.
   void verify_in_background(Snapshot snapshot);
+  // Does so now when it is not done yet: damage must not be written out again under fresh checksums.
+  void verify_first(const Ticket& ticket);
   // Calls `done` when no background work is left.
   void when_quiet(std::function<void()> done);
 
@@ -116,6 +118,7 @@ class IndexState : public std::enable_shared_from_this<IndexState> {
   friend class Rebuild;
   IndexState(Body body, SnapshotInfo info);
   void check_usable() const;
+  void verify(const Snapshot& snapshot, const Ticket& ticket);
   void answer(int64_t n, const float* x, const SearchOptions& options, int64_t* ids, float* distances) const;
   void check_ids_before_add(const std::vector<int64_t>& ids, bool refuse_existing) const;
   void check_room_for_ids(int64_t n) const;
@@ -131,6 +134,7 @@ class IndexState : public std::enable_shared_from_this<IndexState> {
                      std::function<void(std::exception_ptr)> done);
   // Keeps `call` until the sweep that runs has ended; false when none does.
   bool after_sweep(std::function<void()> call);
+  void write_live(Sink& sink, const Ticket& ticket);
   void background_began();
   void background_ended();
   SnapshotInfo info() const;
@@ -149,6 +153,7 @@ class IndexState : public std::enable_shared_from_this<IndexState> {
   std::shared_ptr<const Stats> stats_;
   std::string note_;
   std::optional<Error> damage_;
+  std::shared_ptr<const Snapshot> unverified_;
   int background_ = 0;
   std::vector<std::function<void()>> when_quiet_;
   std::shared_ptr<Journal> journal_;  // there while a rebuild runs

@@ -6,6 +6,8 @@
 #include <faiss/IndexPQ.h>
 #include <faiss/IndexPreTransform.h>
 #include <faiss/IndexRefine.h>
+#include <faiss/IndexScalarQuantizer.h>
+#include <faiss/invlists/DirectMap.h>
 
 #include <cmath>
 #include <limits>

@@ -133,6 +133,7 @@ TEST(FaissFile, AMapOfRowsInTheFileIsMadeAnew) {
       ASSERT_TRUE(std::equal(got.begin(), got.end(), x.begin() + i * kDim)) << "id " << ids[static_cast<size_t>(i)];
     }
     // And a row that is added later has its place in it.
+    own_memory(body.index.get(), lock);
     body.index->add(1, x.data());
     reconstruct_row(*body.index, kRows, got.data());
     EXPECT_TRUE(std::equal(got.begin(), got.end(), x.begin()));
