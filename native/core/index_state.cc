@@ -83,6 +83,7 @@ void IndexState::publish() {
     stats->nprobe = static_cast<int64_t>(lists->nprobe);
   }
   count_ = stats->count;
+  exhaustive_ = as_codes(base) != nullptr;
   std::lock_guard<std::mutex> guard(small_);
   stats_ = std::move(stats);
 }

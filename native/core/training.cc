@@ -118,7 +118,8 @@ void forget_training(faiss::Index* index) {
   } else if (auto* lists = as_ivf(index)) {
     // A quantizer that trains alone is one of products: it has its entries from the start and cannot be emptied.
     if (lists->quantizer_trains_alone != 1) lists->quantizer->reset();
-  } else if (dynamic_cast<faiss::IndexPQ*>(index) == nullptr && dynamic_cast<faiss::IndexPQFastScan*>(index) == nullptr &&
+  } else if (dynamic_cast<faiss::IndexPQ*>(index) == nullptr &&
+             dynamic_cast<faiss::IndexPQFastScan*>(index) == nullptr &&
              dynamic_cast<faiss::IndexScalarQuantizer*>(index) == nullptr) {
     return;  // whole vectors, and kinds that FAISS trains anew by itself
   }
