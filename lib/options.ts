@@ -18,7 +18,7 @@ export const METRICS: readonly Metric[] = [
 
 export const MAX_DIM = 65_536;
 export const MAX_K = 1 << 20;
-const MAX_EF = 1 << 20;
+export const MAX_EF = 1 << 20;
 const MAX_NLIST = 1 << 22;
 
 export const DEFAULT_HNSW = { M: 32, efConstruction: 200, efSearch: 64 } as const;
@@ -29,6 +29,8 @@ export interface Note {
   type: string;
   /** ivf without a fixed nlist: how many lists, decided when it is trained. */
   listsAtTraining?: boolean;
+  /** And the nprobe that was asked for with it. */
+  nprobe?: number;
   auto?: { policy: 'default' | 'guide'; memory?: number; recall?: number };
 }
 
@@ -132,6 +134,7 @@ export function checkOptions(options: IndexOptions): Checked {
   } else if (type === 'ivf') {
     spec.factory = `IVF${String(nlist ?? 1)},Flat`;
     if (nlist === undefined) note.listsAtTraining = true;
+    if (nlist === undefined && spec.nprobe > 0) note.nprobe = spec.nprobe;
     if (spec.nprobe === 0 && nlist !== undefined) spec.nprobe = probesFor(nlist);
   }
   if (/HNSW/i.test(spec.factory)) {

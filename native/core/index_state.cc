@@ -140,6 +140,13 @@ void IndexState::rebuild(std::optional<Spec> spec, std::shared_ptr<Ticket> ticke
                  });
 }
 
+bool IndexState::open_another_handle() {
+  int open = handles_.load();
+  while (open > 0 && !handles_.compare_exchange_weak(open, open + 1)) {
+  }
+  return open > 0;
+}
+
 void IndexState::free() {
   Body gone;
   {

@@ -105,6 +105,8 @@ class IndexState : public std::enable_shared_from_this<IndexState> {
 
   // --- life
   void open_handle() { handles_.fetch_add(1); }
+  // False when the last handle is gone: what was freed, or soon will be, cannot be opened again.
+  bool open_another_handle();
   // True when this was the last handle: the caller then posts free() to the strand.
   bool close_handle() { return handles_.fetch_sub(1) == 1; }
   void free();

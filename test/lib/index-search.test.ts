@@ -161,7 +161,11 @@ describe('lib: Index.search and searchSync', () => {
     await fails(index.search(new Float32Array(300), k), failure(300 * k));
     await fails(() => index.searchSync(new Float32Array(300), k), failure(300 * k));
     await fails(() => index.searchSync(new Float32Array(10_000), k), failure(10_000 * k));
-    await fails(index.search(new Float32Array((1 << 20) + 5), k), { ...failure(0), message: /^n \* k is too large for one call/, actual: /^[\d,]+$/ });
+    await fails(index.search(new Float32Array((1 << 20) + 5), k), {
+      ...failure(0),
+      message: /^n \* k is too large for one call/,
+      actual: /^[\d,]+$/,
+    });
   });
 
   it('refuses parameters that are none', async () => {
