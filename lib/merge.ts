@@ -4,15 +4,16 @@ import { QuiverError, wrongArgument } from './errors.js';
 import { checkOpen, type Handle } from './handle.js';
 import { newIds } from './ids.js';
 import { allIds, get } from './read.js';
-import type { AddResult, IdsInput, LongCallOptions } from './types.js';
+import type { AddResult, IdsInput, MergeOptions } from './types.js';
 import { add, remove } from './write.js';
 
 /** Vectors are moved in pieces of this many floats; an abort waits for the end of one. */
 const PIECE_FLOATS = 1 << 18;
 
-export async function merge(handle: Handle, other: Handle, options: LongCallOptions): Promise<AddResult> {
+export async function merge(handle: Handle, other: Handle, options: MergeOptions): Promise<AddResult> {
   checkCall(options);
-  const { signal, onProgress } = options;
+  const { signal, onProgress, renumber = bothCount(handle, other) } = options;
+  if (typeof renumber !== 'boolean') throw wrongArgument('renumber', 'true or false', renumber);
   if (other === handle) throw wrongArgument('other', 'another index than this one', 'itself');
   if (other.dim !== handle.dim) {
     const [theirs, ours] = [String(other.dim), String(handle.dim)];
@@ -22,7 +23,6 @@ export async function merge(handle: Handle, other: Handle, options: LongCallOpti
     });
   }
   if (other.metric !== handle.metric) throw wrongArgument("other's metric", handle.metric, other.metric);
-  const renumber = handle.native.stats().implicitIds && other.native.stats().implicitIds;
   const all = await allIds(other, {});
   const step = Math.max(1, Math.floor(PIECE_FLOATS / handle.dim));
   const merged: AddResult = { ids: newIds(handle.idType, all.length), added: 0, replaced: 0 };
@@ -46,6 +46,11 @@ export async function merge(handle: Handle, other: Handle, options: LongCallOpti
     if (moved > 0) await remove(other, all.subarray(0, moved), {});
   }
   return merged;
+}
+
+/** Whether neither has ids of its own: they say nothing, so there is nothing to keep. */
+function bothCount(handle: Handle, other: Handle): boolean {
+  return handle.native.stats().implicitIds && other.native.stats().implicitIds;
 }
 
 function halfMerged(moved: number, total: number, signal: AbortSignal): QuiverError {

@@ -25,6 +25,7 @@ import type {
   IndexOptions,
   IndexStats,
   LongCallOptions,
+  MergeOptions,
   Metric,
   OpenOptions,
   RangeOptions,
@@ -193,11 +194,11 @@ export class Index {
 
   /**
    * Moves all vectors of `other` here, where they replace those with the same ids; between two indexes without ids of
-   * their own they get new ones. `other` is empty afterwards and must be left alone until then. When the call is
-   * aborted, each vector is in one of the two. Errors: E_ARGUMENT (another metric), E_DIMENSION, E_ABORTED, those of
-   * {@link Index.add}.
+   * their own, or with `renumber`, they get new ones. `other` is empty afterwards and must be left alone until then.
+   * When the call is aborted, each vector is in one of the two. Errors: E_ARGUMENT (another metric), E_DIMENSION,
+   * E_ABORTED, those of {@link Index.add}.
    */
-  async merge(other: Index, options: LongCallOptions = {}): Promise<AddResult> {
+  async merge(other: Index, options: MergeOptions = {}): Promise<AddResult> {
     const handle = Index.#of(this);
     if (!(other instanceof Index)) throw wrongArgument('other', 'an Index', other);
     return merge(handle, Index.#of(other), options);

@@ -261,7 +261,7 @@ Napi::Value Index::stats(const Napi::CallbackInfo& info) {
     object.Set("factory", stats->factory);
     object.Set("kind", stats->kind);
     object.Set("note", state_->note());
-    set("count", stats->count);
+    set("count", state_->count());
     set("deleted", stats->deleted);
     object.Set("trained", Napi::Boolean::New(env, stats->trained));
     object.Set("mapped", Napi::Boolean::New(env, stats->mapped));

@@ -63,6 +63,7 @@ class IndexState : public std::enable_shared_from_this<IndexState> {
   const Spec& spec() const { return spec_; }
   int64_t dim() const { return spec_.dim; }
   bool bigint_ids() const { return bigint_ids_; }
+  // What a search can return now: it goes with every slice of a write, while stats() shows the last whole one.
   int64_t count() const { return count_.load(std::memory_order_relaxed); }
   std::shared_ptr<const Stats> stats() const;
   std::string note() const;

@@ -164,6 +164,7 @@ AddOutcome IndexState::add(Staging vectors, std::optional<std::vector<int64_t>> 
         touch(id);
       }
       generation_++;
+      count_ = body_.rows.live();
       ticket.report("add", base + first + count, n);
     });
     vectors.release(piece);
@@ -193,6 +194,7 @@ int64_t IndexState::remove(const std::vector<int64_t>& ids, const Ticket& ticket
       removed++;
     }
     generation_++;
+    count_ = body_.rows.live();
   }
   if (removed > 0) sweep();
   changed();

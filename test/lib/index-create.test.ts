@@ -57,7 +57,7 @@ describe('lib: Index.create', () => {
       // Codes of one size, 8 bytes a row in a list, centroids; what is the same for any n comes on top.
       const { bytes, nlist = 0 } = stats;
       const theory = n * (code + (nlist > 0 ? 8 : 0)) + nlist * dim * 4;
-      const table = /IVF16,PQ8/.test(factory) ? nlist * 8 * 256 * 4 : 0; // distances between centroids, kept for speed
+      const table = factory.includes('IVF16,PQ8') ? nlist * 8 * 256 * 4 : 0; // distances between centroids, kept for speed
       const fixed =
         table +
         (factory.includes('PQ') ? 256 * dim * 4 : 0) +

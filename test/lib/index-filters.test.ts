@@ -7,7 +7,7 @@ import { clustered, counting, indexes, isExact, known, nearest, random, row, typ
 function allows(filter: Filter, id: number): boolean {
   if ('ids' in filter) return new Set<unknown>(filter.ids as Iterable<unknown>).has(id);
   if ('range' in filter) return id >= filter.range[0] && id < filter.range[1];
-  if ('bitmap' in filter) return id < filter.bitmap.length * 8 && ((filter.bitmap[id >> 3]! >> (id & 7)) & 1) === 1;
+  if ('bitmap' in filter) return id < filter.bitmap.length * 8 && ((filter.bitmap[id >> 3] >> (id & 7)) & 1) === 1;
   if ('and' in filter) return filter.and.every((part) => allows(part, id));
   if ('or' in filter) return filter.or.some((part) => allows(part, id));
   return !allows(filter.not, id);
@@ -56,7 +56,7 @@ describe('lib: filters', () => {
         );
         assert.equal(new Set(hits.map((hit) => hit.id)).size, hits.length, `${type}: an id comes twice`);
         assert.ok(
-          hits.every((hit, i) => i === 0 || hit.distance >= hits[i - 1]!.distance),
+          hits.every((hit, i) => i === 0 || hit.distance >= hits[i - 1].distance),
           `${type}: out of order`,
         );
       }
@@ -184,7 +184,7 @@ describe('lib: filters', () => {
     isExact(await index.search(queries, 10, { filter, exact: true, threads: 1 }), allowed, queries, dim);
     const extra = row(queries, 0, dim).slice();
     await index.add(extra, { ids: [7] });
-    const first = (await index.search(extra, 1, { filter, exact: true })).row(0)[0]!;
+    const first = (await index.search(extra, 1, { filter, exact: true })).row(0)[0];
     assert.deepEqual(first, { id: 7, distance: 0 });
   });
 });

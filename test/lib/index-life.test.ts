@@ -43,7 +43,7 @@ const CLOSED: Failure = {
 
 type Method = (this: unknown, ...args: unknown[]) => unknown;
 const methodOf = (name: string | symbol): Method =>
-  (Index.prototype as unknown as Record<string | symbol, Method>)[name]!;
+  (Index.prototype as unknown as Record<string | symbol, Method>)[name];
 
 /** The call fails with this, by its promise where it is one that gives a promise. */
 async function refuses(name: string | symbol, self: unknown, args: unknown[], failure: Failure): Promise<void> {
@@ -148,9 +148,9 @@ describe('lib: the life of an Index', () => {
       assert.equal(done.at(-1), 'close');
       const found = await calls[0];
       // The remove came after the search, but need not have run after it.
-      for (let i = 2; i < 4000; i++) assert.equal(found.row(i)[0]!.id, i);
+      for (let i = 2; i < 4000; i++) assert.equal(found.row(i)[0].id, i);
       assert.equal((await calls[6]).added, 200_000, 'one that is copied over several turns, too');
-      for (const [i, single] of singles.entries()) if (i !== 1) assert.equal((await single).row(0)[0]!.id, i);
+      for (const [i, single] of singles.entries()) if (i !== 1) assert.equal((await single).row(0)[0].id, i);
       const again = keep(await Index.open(path('waits.quiver')));
       assert.equal(again.count, 4000 + 10 + 200_000 - 1);
     });
@@ -264,7 +264,7 @@ describe('lib: the life of an Index', () => {
     it('a bound one works', async () => {
       const index = await make({ dim, type: 'flat' }, one);
       const search = index.search.bind(index);
-      assert.equal((await search(one, 1)).row(0)[0]!.id, 0);
+      assert.equal((await search(one, 1)).row(0)[0].id, 0);
     });
   });
 

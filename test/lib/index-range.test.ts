@@ -26,7 +26,7 @@ describe('lib: Index.range', () => {
       }
       assert.equal(due, hits.length, 'only ids that are there');
       assert.ok(
-        hits.every((hit, i) => i === 0 || sign * (hit.distance - hits[i - 1]!.distance) >= 0),
+        hits.every((hit, i) => i === 0 || sign * (hit.distance - hits[i - 1].distance) >= 0),
         'best first',
       );
       for (const { id, distance } of hits)

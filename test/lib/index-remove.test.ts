@@ -151,7 +151,7 @@ describe('lib: Index.remove, reset, compact, has, ids, get', () => {
   it('get decodes where the index keeps codes', async () => {
     const index = await make({ dim, type: 'SQ8' }, data);
     const got = await index.get(counting(n));
-    for (let i = 0; i < got.length; i++) assert.ok(Math.abs(got[i]! - data[i]!) < 0.02);
+    for (let i = 0; i < got.length; i++) assert.ok(Math.abs(got[i] - data[i]) < 0.02);
   });
 
   it('refuses ids that are none', async () => {

@@ -90,7 +90,7 @@ describe('lib: Index.share and attach', () => {
       );
       for (const found of batches as SearchResult[]) assert.deepEqual(found.ids, truth.ids);
       const singles = await Promise.all(
-        counting(30).map((i) => others[i % 3]!.ask('search', row(queries, i, dim).slice(), 5)),
+        counting(30).map((i) => others[i % 3].ask('search', row(queries, i, dim).slice(), 5)),
       );
       for (const [i, found] of (singles as SearchResult[]).entries()) {
         assert.deepEqual(
@@ -107,14 +107,14 @@ describe('lib: Index.share and attach', () => {
       const others = await Promise.all([1, 2, 3].map(() => attached(index.share())));
       const parts = counting(12).map((i) => data.slice(i * 100 * dim, (i + 1) * 100 * dim));
       const results = (await Promise.all(
-        parts.map((part, i) => (i % 4 === 3 ? index.add(part) : others[i % 4]!.ask('add', part))),
+        parts.map((part, i) => (i % 4 === 3 ? index.add(part) : others[i % 4].ask('add', part))),
       )) as AddResult[];
       assert.equal(index.count, 1200);
       assert.deepEqual(await Promise.all(others.map(({ ask }) => ask('count'))), [1200, 1200, 1200]);
-      const all = results.flatMap(({ ids }, i) => known(parts[i]!, dim, [...ids]));
+      const all = results.flatMap(({ ids }, i) => known(parts[i], dim, [...ids]));
       assert.equal(new Set(all.map(({ id }) => id)).size, 1200);
       isExact(await index.search(queries, 5, { exact: true }), all, queries, dim);
-      for (const { id, vector } of all.slice(0, 20)) assert.deepEqual(await others[0]!.ask('get', [id]), vector);
+      for (const { id, vector } of all.slice(0, 20)) assert.deepEqual(await others[0].ask('get', [id]), vector);
     }
   });
 

@@ -23,7 +23,7 @@ describe('lib: options', () => {
 
   it('comes to a FAISS factory string for each type', () => {
     const factory = (options: object) => {
-      const { spec, note } = checkOptions({ dim: 8, ...options } as never);
+      const { spec, note } = checkOptions({ dim: 8, ...options });
       return [spec.factory, spec.efConstruction, spec.efSearch, spec.nprobe, note.listsAtTraining ?? false];
     };
     assert.deepEqual(factory({ type: 'flat' }), ['Flat', 0, 0, 0, false]);
