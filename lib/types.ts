@@ -76,7 +76,7 @@ export interface CallOptions {
 }
 
 export interface Progress {
-  /** What is being done: 'add', 'train', 'save', 'open', 'rebuild', 'read'. */
+  /** What is being done: 'add', 'train', 'rebuild', 'merge', 'save', 'open' or 'verify'. */
   phase: string;
   /** Vectors or bytes done so far. */
   done: number;
