@@ -14,6 +14,7 @@ export type ErrorCode =
   | 'E_MODEL_MISMATCH'
   | 'E_ABORTED'
   | 'E_IO'
+  | 'E_REMOTE'
   | 'E_NO_GPU'
   | 'E_UNSUPPORTED'
   | 'E_MISSING_DEPENDENCY'
@@ -74,6 +75,10 @@ export function wrongArgument(name: string, expected: string, value: unknown): Q
 /** Options are an object, also where they may be left out. */
 export function checkObject(name: string, value: unknown): void {
   if (typeof value !== 'object' || value === null) throw wrongArgument(name, 'an object', value);
+}
+
+export function checkBoolean(name: string, value: unknown): void {
+  if (typeof value !== 'boolean') throw wrongArgument(name, 'true or false', value);
 }
 
 /** A number out of its bounds. */

@@ -1,6 +1,6 @@
 /** An index from and to its own files, plain FAISS files, and the bytes of both. */
 import { call, checkCall } from './calls.js';
-import { wrongArgument } from './errors.js';
+import { checkBoolean, wrongArgument } from './errors.js';
 import { writeOn, type Handle } from './handle.js';
 import { tryInChild } from './import.js';
 import type { NativeIndex } from './native.js';
@@ -12,14 +12,15 @@ export async function open(path: string, options: OpenOptions): Promise<NativeIn
   checkPath('path', path);
   checkCall(options);
   const { mmap = false, verify = !mmap, untrusted = false } = options;
+  for (const [name, value] of Object.entries({ mmap, verify, untrusted })) checkBoolean(name, value);
   if (untrusted) await tryInChild('quiver', { path }, options.signal);
-  return call((module, number) => module.NativeIndex.open(number, path, mmap, verify), options, true);
+  return call((module, number) => module.NativeIndex.open(number, path, mmap, verify, untrusted), options, true);
 }
 
 export async function fromBuffer(bytes: Uint8Array, options: LongCallOptions): Promise<NativeIndex> {
   checkCall(options);
   const staging = await stageBytes('bytes', bytes, options.signal);
-  return call((module, number) => module.NativeIndex.fromBuffer(number, staging), options, true);
+  return call((module, number) => module.NativeIndex.fromBuffer(number, staging, false), options, true);
 }
 
 export async function importFaiss(source: string | Uint8Array, options: ImportOptions): Promise<NativeIndex> {
@@ -29,6 +30,7 @@ export async function importFaiss(source: string | Uint8Array, options: ImportOp
   if (idType !== 'number' && idType !== 'bigint') throw wrongArgument('idType', "'number' or 'bigint'", idType);
   const isPath = typeof source === 'string';
   if (isPath) checkPath('source', source);
+  checkBoolean('trusted', trusted);
   if (!trusted) await tryInChild('faiss', isPath ? { path: source } : { bytes: source }, signal);
   const input = isPath ? source : await stageBytes('source', source, signal);
   const note: Note = { version: 1, type: 'imported' };

@@ -14,8 +14,8 @@ export interface Handle {
   readonly dim: number;
   readonly metric: Metric;
   readonly idType: IdType;
-  /** What it was made with. */
-  readonly note: Note;
+  /** ivf without a fixed number of lists: train() decides it. */
+  readonly listsAtTraining: Note['listsAtTraining'];
   readonly underway: Underway;
   readonly gather: Gather;
   readonly auto: AutoTier | undefined;
@@ -32,7 +32,7 @@ export function handleOf(native: NativeIndex): Handle {
     dim,
     metric: metric as Metric,
     idType: bigintIds ? 'bigint' : 'number',
-    note,
+    listsAtTraining: note.listsAtTraining,
     underway,
     gather: new Gather(native, dim, underway),
     auto: note.auto && new AutoTier(native, note.auto, specOf({ dim, metric }, 'Flat')),

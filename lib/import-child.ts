@@ -55,7 +55,7 @@ async function main(kind: string, size: number): Promise<Verdict> {
     const index = await call<NativeIndex>((module, number) =>
       kind === 'faiss'
         ? module.NativeIndex.importFaiss(number, bytes, undefined, true, '')
-        : module.NativeIndex.fromBuffer(number, bytes),
+        : module.NativeIndex.fromBuffer(number, bytes, true),
     );
     await exercise(index);
     return { ok: true };

@@ -125,8 +125,8 @@ export interface NativeSystem {
 export interface Addon {
   NativeIndex: {
     create(call: number, spec: NativeSpec, bigintIds: boolean, note: string): void;
-    open(call: number, path: string, mmap: boolean, verify: boolean): void;
-    fromBuffer(call: number, bytes: NativeByteStaging): void;
+    open(call: number, path: string, mmap: boolean, verify: boolean, foreign: boolean): void;
+    fromBuffer(call: number, bytes: NativeByteStaging, foreign: boolean): void;
     importFaiss(
       call: number,
       source: string | NativeByteStaging,

@@ -1,5 +1,5 @@
 /** Index options, checked, and what they come to in FAISS's terms. */
-import { checkInteger, outOfRange, QuiverError, show, wrongArgument } from './errors.js';
+import { checkBoolean, checkInteger, outOfRange, QuiverError, show, wrongArgument } from './errors.js';
 import type { NativeSpec } from './native.js';
 import type { IdType, IndexOptions, Metric, SearchParams } from './types.js';
 
@@ -28,9 +28,7 @@ export interface Note {
   version: 1;
   type: string;
   /** ivf without a fixed nlist: how many lists, decided when it is trained. */
-  listsAtTraining?: boolean;
-  /** And the nprobe that was asked for with it. */
-  nprobe?: number;
+  listsAtTraining?: { nprobe?: number };
   auto?: { policy: 'default' | 'guide'; memory?: number; recall?: number };
 }
 
@@ -133,8 +131,7 @@ export function checkOptions(options: IndexOptions): Checked {
     spec.factory = `HNSW${String(M)},Flat`;
   } else if (type === 'ivf') {
     spec.factory = `IVF${String(nlist ?? 1)},Flat`;
-    if (nlist === undefined) note.listsAtTraining = true;
-    if (nlist === undefined && spec.nprobe > 0) note.nprobe = spec.nprobe;
+    if (nlist === undefined) note.listsAtTraining = spec.nprobe === 0 ? {} : { nprobe: spec.nprobe };
     if (spec.nprobe === 0 && nlist !== undefined) spec.nprobe = probesFor(nlist);
   }
   if (/HNSW/i.test(spec.factory)) {
@@ -175,7 +172,7 @@ export function checkResults(n: number, k: number): void {
 }
 
 /** Per-call parameters as numbers, 0 for "the index's own". */
-export function checkSearch(options: SearchParams): {
+export function checkSearch(options: SearchParams = {}): {
   efSearch: number;
   nprobe: number;
   exact: boolean;
@@ -183,7 +180,7 @@ export function checkSearch(options: SearchParams): {
 } {
   if (typeof options !== 'object' || options === null) throw wrongArgument('options', 'an object', options);
   const { exact = false } = options;
-  if (typeof exact !== 'boolean') throw wrongArgument('exact', 'true or false', exact);
+  checkBoolean('exact', exact);
   return {
     efSearch: optional('efSearch', options.efSearch, 1, MAX_EF) ?? 0,
     nprobe: optional('nprobe', options.nprobe, 1, MAX_NLIST) ?? 0,

@@ -41,7 +41,7 @@ export function search(
 ): SearchResult | Promise<SearchResult> {
   checkK(k);
   if (options !== undefined) checkCall(options);
-  const { efSearch, nprobe, exact, threads } = checkSearch(options ?? {});
+  const { efSearch, nprobe, exact, threads } = checkSearch(options);
   const { data, n } = toVectors('queries', queries, handle.dim);
   if (n === 1 && threads === 0 && options?.filter === undefined) {
     checkQuery(data);
@@ -138,7 +138,7 @@ export function searchSync(
   }
   const { data, n } = toVectors('queries', queries, dim);
   checkResults(n, k);
-  const { efSearch, nprobe, exact, threads } = checkSearch(options ?? {});
+  const { efSearch, nprobe, exact, threads } = checkSearch(options);
   const filter = options?.filter === undefined ? undefined : toSteps(options.filter, idType);
   const ids = newIds(idType, n * k);
   const distances = new Float32Array(n * k);

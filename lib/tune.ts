@@ -7,7 +7,7 @@ import { allIds, get } from './read.js';
 import type { SearchResult } from './results.js';
 import { search } from './search.js';
 import type { Id, IdsInput, SearchParams, TuneOptions, TuneResult } from './types.js';
-import { toVectors } from './vectors.js';
+import { checkQuery, toVectors } from './vectors.js';
 
 const OWN_QUERIES = 500;
 
@@ -30,7 +30,11 @@ interface Sample {
 }
 
 async function sampleOf(handle: Handle, { queries, signal }: TuneOptions): Promise<Sample> {
-  if (queries !== undefined) return { queries: toVectors('queries', queries, handle.dim).data };
+  if (queries !== undefined) {
+    const { data, n } = toVectors('queries', queries, handle.dim);
+    for (let i = 0; i < n; i++) checkQuery(data.subarray(i * handle.dim, (i + 1) * handle.dim));
+    return { queries: data };
+  }
   const options = signal ? { signal } : {};
   const all = await allIds(handle, options);
   const length = Math.min(all.length, OWN_QUERIES);
@@ -59,9 +63,9 @@ function recallOf(found: SearchResult, truth: SearchResult, k: number, skip?: re
 
 export async function tune(handle: Handle, options: TuneOptions): Promise<TuneResult> {
   checkCall(options);
-  const { signal } = options;
+  const { signal, k = 10 } = options;
   const recall = checkRecall(options.recall);
-  const k = checkK(options.k ?? 10);
+  checkK(k);
   const effort = effortOf(handle);
   if (effort.parameter !== 'none' && handle.native.count() === 0) {
     throw new QuiverError('E_ARGUMENT', 'An empty index has nothing to measure a recall on: add vectors first.', {

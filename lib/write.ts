@@ -20,20 +20,19 @@ import { stageVectors, toVectors } from './vectors.js';
 export async function train(handle: Handle, vectors: VectorsInput, options: LongCallOptions): Promise<void> {
   checkCall(options);
   const { data, n } = toVectors('vectors', vectors, handle.dim);
-  const { native, dim, note, underway } = handle;
+  const { native, dim, underway } = handle;
   await underway.inTurn(
     () => stageVectors('vectors', data, dim, options.signal),
-    (staging) => {
-      const spec = note.listsAtTraining === true ? specFor(handle, n) : undefined;
-      return call((_, number) => native.train(number, staging, spec), options);
-    },
+    (staging) => call((_, number) => native.train(number, staging, listsSpec(handle, n)), options),
   );
 }
 
-/** The lists that so many vectors call for, and the nprobe that was asked for or goes with them. */
-function specFor(handle: Handle, n: number): NativeSpec {
+/** The lists that a sample of n calls for, where their number is decided at training. */
+function listsSpec(handle: Handle, n: number): NativeSpec | undefined {
+  if (handle.listsAtTraining === undefined) return undefined;
   const nlist = listsFor(n);
-  return { ...specOf(handle, `IVF${String(nlist)},Flat`), nprobe: handle.note.nprobe ?? probesFor(nlist) };
+  const { nprobe = probesFor(nlist) } = handle.listsAtTraining;
+  return { ...specOf(handle, `IVF${String(nlist)},Flat`), nprobe };
 }
 
 export async function add(handle: Handle, vectors: VectorsInput, options: AddOptions): Promise<AddResult> {

@@ -128,9 +128,10 @@ Napi::Value Index::create(const Napi::CallbackInfo& info) {
 namespace {
 
 // Load, and check what was not checked yet: all of it, or only what could crash a search, the rest behind its back.
-Result load(Snapshot snapshot, bool verify, bool verified_later, const Ticket& ticket) {
+// `foreign`: the file may hold anything, its sums included.
+Result load(Snapshot snapshot, bool verify, bool verified_later, bool foreign, const Ticket& ticket) {
   snapshot.verify(Executor::instance().threads(), !verify, ticket);
-  Loaded loaded = snapshot.load();
+  Loaded loaded = snapshot.load(foreign);
   auto state = IndexState::from_body(std::move(loaded.body), std::move(loaded.info));
   if (verified_later) state->verify_in_background(std::move(snapshot));
   return [state](Napi::Env env) { return wrap_state(env, state); };
@@ -144,8 +145,8 @@ Napi::Value Index::open(const Napi::CallbackInfo& info) {
     const Call call(info.Env(), arguments.number(0), true);
     run_in_bulk(call,
                 [path = arguments.text(1), map = arguments.boolean(2), verify = arguments.boolean(3),
-                 ticket = call.ticket()]() -> Result {
-                  return load(Snapshot::open(path, map, *ticket), verify, map && !verify, *ticket);
+                 foreign = arguments.boolean(4), ticket = call.ticket()]() -> Result {
+                  return load(Snapshot::open(path, map, *ticket), verify, map && !verify, foreign, *ticket);
                 });
     return info.Env().Undefined();
   });
@@ -156,8 +157,8 @@ Napi::Value Index::from_buffer(const Napi::CallbackInfo& info) {
     const Arguments arguments(info);
     auto region = ByteStaging::from(info[1])->take();
     const Call call(info.Env(), arguments.number(0), true);
-    run_in_bulk(call, [region, ticket = call.ticket()]() -> Result {
-      return load(Snapshot::from_region(region), true, false, *ticket);
+    run_in_bulk(call, [region, foreign = arguments.boolean(2), ticket = call.ticket()]() -> Result {
+      return load(Snapshot::from_region(region), true, false, foreign, *ticket);
     });
     return info.Env().Undefined();
   });

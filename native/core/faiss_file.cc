@@ -6,8 +6,6 @@
 #include <faiss/IndexPQ.h>
 #include <faiss/IndexPreTransform.h>
 #include <faiss/IndexScalarQuantizer.h>
-#include <faiss/impl/FaissException.h>
-#include <faiss/impl/zerocopy_io.h>
 #include <faiss/index_io.h>
 #include <faiss/invlists/BlockInvertedLists.h>
 #include <faiss/invlists/InvertedLists.h>
@@ -18,7 +16,9 @@
 #include <unordered_set>
 
 #include "core/error.h"
+#include "core/guarded_reader.h"
 #include "core/structure_check.h"
+#include "core/training.h"
 
 namespace quiver {
 
@@ -46,13 +46,14 @@ std::vector<int64_t> number_lists(faiss::IndexIVF& ivf, const std::string& name)
   bool counting = true;
   for (size_t i = 0; i < ids.size() && counting; i++) counting = ids[i] == static_cast<int64_t>(i);
   if (counting) return {};
-  own_memory(&ivf);
+  FairLock nobody;
+  own_memory(&ivf, nobody);
   for (size_t list = 0; list < ivf.nlist; list++) {
     const size_t size = ivf.invlists->list_size(list);
     faiss::idx_t* at = lists != nullptr ? lists->ids[list].data() : blocks->ids[list].data();
     for (size_t i = 0; i < size; i++) at[i] = std::lower_bound(ids.begin(), ids.end(), at[i]) - ids.begin();
   }
-  ivf.direct_map.clear();
+  ivf.make_direct_map(false);  // it names the rows by their old numbers
   return ids;
 }
 
@@ -117,12 +118,7 @@ std::shared_ptr<Region> read_region(const std::string& path, const Ticket& ticke
 Body read_faiss(std::shared_ptr<Region> region, const std::string& name, bool bigint_ids) {
   Body body;
   std::vector<int64_t> ids;
-  try {
-    faiss::ZeroCopyIOReader reader(region->data(), region->size());
-    body.index.reset(faiss::read_index(&reader));
-  } catch (const faiss::FaissException& e) {
-    throw Error(code::kCorrupt, name + " is not an index that FAISS reads: " + e.msg, "a FAISS index", "other bytes");
-  }
+  body.index = read_guarded(region->data(), region->size(), name);
   if (dynamic_cast<faiss::IndexIDMap*>(body.index.get()) != nullptr) {
     body.index = unwrap<faiss::IndexIDMap>(std::move(body.index), ids);
   }
@@ -137,6 +133,7 @@ Body read_faiss(std::shared_ptr<Region> region, const std::string& name, bool bi
   mend_after_read(body.index.get());
   const int64_t rows = body.index->ntotal;
   check_structure(*body.index, rows, name);
+  check_stored_vectors(*body.index, name);
   check_ids(ids, rows, name, bigint_ids);
   calm_training(body.index.get());
   bool counting = true;

@@ -1,7 +1,9 @@
 #include "core/searcher.h"
 
 #include <faiss/IndexFastScan.h>
+#include <faiss/IndexIVFAdditiveQuantizer.h>
 #include <faiss/IndexIVFFastScan.h>
+#include <faiss/IndexIVFSpectralHash.h>
 #include <faiss/IndexPreTransform.h>
 #include <faiss/IndexRefine.h>
 #include <faiss/impl/AuxIndexStructures.h>
@@ -60,8 +62,9 @@ struct Parameters {
     if (dynamic_cast<const faiss::IndexHNSW2Level*>(&graph) != nullptr) return nullptr;
     int ef = options.ef_search > 0 ? options.ef_search : graph.hnsw.efSearch;
     // FAISS keeps rows that the filter refuses in the queue of candidates: widen it by as much as it will lose.
-    if (selector != nullptr) ef = std::max(ef, std::min(kMaxFilteredEf, static_cast<int>(ef / share)));
-    if (options.exact) ef = static_cast<int>(graph.ntotal);
+    if (selector != nullptr) ef = std::max(ef, std::min(kMaxFilteredEf, static_cast<int>(std::min(ef / share, 1e9))));
+    // FAISS makes room for ef candidates beforehand; there are never more than rows.
+    ef = options.exact ? static_cast<int>(graph.ntotal) : std::min(ef, static_cast<int>(graph.ntotal));
     hnsw.efSearch = ef;
     hnsw.check_relative_distance = graph.hnsw.check_relative_distance;
     hnsw.bounded_queue = graph.hnsw.search_bounded_queue;
@@ -75,6 +78,9 @@ bool takes_selector(const faiss::Index& index) {
   if (auto* outer = dynamic_cast<const faiss::IndexPreTransform*>(&index)) return takes_selector(*outer->index);
   if (auto* outer = dynamic_cast<const faiss::IndexRefine*>(&index)) return takes_selector(*outer->base_index);
   if (as_hnsw(&index) != nullptr) return dynamic_cast<const faiss::IndexHNSW2Level*>(&index) == nullptr;
+  // These throw when they get one, inside an OpenMP region, which ends the process.
+  if (dynamic_cast<const faiss::IndexIVFAdditiveQuantizer*>(&index) != nullptr) return false;
+  if (dynamic_cast<const faiss::IndexIVFSpectralHash*>(&index) != nullptr) return false;
   return as_ivf(&index) != nullptr;
 }
 
@@ -267,7 +273,9 @@ RangeHits Searcher::range(int64_t n, const float* x, float radius, int nprobe) c
   const LiveSelector live(ids_);
   std::optional<RowSetSelector> chosen;
   const faiss::IDSelector* selector = nullptr;
-  if (allowed_ != nullptr) {
+  if (as_codes(target) == nullptr && !takes_selector(*target)) {
+    // All hits are looked through below.
+  } else if (allowed_ != nullptr) {
     selector = &chosen.emplace(*allowed_);
   } else if (ids_.dead() > 0) {
     selector = &live;

@@ -1,7 +1,5 @@
 #include "core/snapshot.h"
 
-#include <faiss/impl/FaissException.h>
-#include <faiss/impl/zerocopy_io.h>
 #include <faiss/index_io.h>
 
 #include <algorithm>
@@ -11,6 +9,7 @@
 
 #include "core/checksum.h"
 #include "core/error.h"
+#include "core/guarded_reader.h"
 #include "core/structure_check.h"
 
 namespace quiver {
@@ -22,6 +21,7 @@ constexpr uint32_t kVersion = 1;
 constexpr size_t kHeaderBytes = 4096;
 constexpr size_t kBlockBytes = 1 << 20;
 constexpr size_t kAlign = 64;
+constexpr int64_t kMaxSafeId = (int64_t{1} << 53) - 1;
 
 struct Section {
   uint64_t offset;
@@ -260,7 +260,7 @@ void Snapshot::check_header() {
       corrupt(name, "a section lies outside the file");
     }
   }
-  const bool counts_fit = header.rows >= 0 && header.live >= 0 && header.live <= header.rows &&
+  const bool counts_fit = header.rows >= 0 && header.rows <= RowIds::kMaxRows && header.live >= 0 && header.live <= header.rows &&
                           (header.ids.bytes == 0 || header.ids.bytes == static_cast<uint64_t>(header.rows) * 8) &&
                           header.metric <= static_cast<uint32_t>(Metric::kJaccard) &&
                           header.factory[sizeof(header.factory) - 1] == 0;
@@ -297,16 +297,10 @@ void Snapshot::verify(int threads, bool structure_only, const Ticket& ticket) co
   }
 }
 
-Loaded Snapshot::load() const {
+Loaded Snapshot::load(bool foreign) const {
   const Header& header = header_of(*region_);
   Loaded loaded;
-  try {
-    faiss::ZeroCopyIOReader reader(region_->data() + header.faiss.offset, header.faiss.bytes);
-    loaded.body.index.reset(faiss::read_index(&reader));
-    mend_after_read(loaded.body.index.get());
-  } catch (const faiss::FaissException& e) {
-    corrupt(name, "FAISS refuses its contents: " + e.msg);
-  }
+  loaded.body.index = read_guarded(region_->data() + header.faiss.offset, header.faiss.bytes, name);
   auto copy = [&](const Section& part, auto element) {
     std::vector<decltype(element)> values(part.bytes / sizeof(element));
     if (!values.empty()) std::memcpy(values.data(), region_->data() + part.offset, values.size() * sizeof(element));
@@ -314,12 +308,17 @@ Loaded Snapshot::load() const {
   };
   loaded.body.rows =
       RowIds::restore(header.rows, copy(header.ids, int64_t{}), copy(header.dead, uint64_t{}), header.next_id);
+  if (header.bigint_ids == 0 && loaded.body.rows.next_id() > kMaxSafeId + 1) {
+    corrupt(name, "it holds ids above 2^53 - 1, but says that all are numbers");
+  }
   loaded.body.factory = header.factory;
   loaded.body.region = region_;
-  if (loaded.body.index->d != header.dim || loaded.body.rows.live() != header.live) {
+  if (loaded.body.index->d != header.dim || loaded.body.rows.live() != header.live ||
+      loaded.body.index->metric_type != faiss_metric(static_cast<Metric>(header.metric))) {
     corrupt(name, "the header does not fit its contents");
   }
   check_structure(*loaded.body.index, header.rows, name);
+  if (foreign) check_stored_vectors(*loaded.body.index, name);
   loaded.info.spec.dim = header.dim;
   loaded.info.spec.metric = static_cast<Metric>(header.metric);
   loaded.info.spec.metric_arg = header.metric_arg;

@@ -14,6 +14,8 @@
 #include <string>
 #include <vector>
 
+#include "core/fair_lock.h"
+
 namespace quiver {
 
 // The innermost index that answers a search: behind transforms and refinement.
@@ -52,9 +54,16 @@ std::vector<faiss::IndexFlatCodes*> movable_codes(faiss::Index* index);
 std::vector<faiss::IndexFlatCodes*> all_codes(faiss::Index* index);
 // Sets ntotal in all wrappers of a movable nest.
 void set_row_count(faiss::Index* index, int64_t rows);
+// Takes rows off the end again that an add has appended, wholly or in part, and nothing links to yet: from arrays of
+// codes and graphs. Lists are left as they are.
+void cut_rows(faiss::Index* index, int64_t rows);
+// Gives lists a map from rows to places, which reading a vector back needs. Made beside the index and then put in with
+// the lock held. Only the writer may call it. Does nothing on other kinds, or when there is one.
+void map_rows(faiss::Index* index, FairLock& lock);
 
-// Copies what is only a view of a file or buffer into memory of the index's own, so that it may be changed.
-void own_memory(faiss::Index* index);
+// Copies what is only a view of a file or buffer into memory of the index's own, so that it may be changed. Each piece
+// is copied beside the index and then put in with the lock held.
+void own_memory(faiss::Index* index, FairLock& lock);
 // Lets go of views without copying: for an index that is about to be emptied.
 void drop_views(faiss::Index* index);
 bool has_views(const faiss::Index* index);
@@ -62,6 +71,8 @@ bool has_views(const faiss::Index* index);
 bool views_are_known(const faiss::Index* index);
 
 // Sets what FAISS 1.12 forgets when it reads an index: without it, reading a vector back from FastScan lists crashes.
+// Sets back what only a hostile or an experimenting writer changes: which of its search routines FAISS takes. And drops
+// the map from rows to entries of lists: it would have to be believed, and is made anew when it is needed.
 void mend_after_read(faiss::Index* index);
 
 // Whole vectors, alone or under a graph: training changes nothing.
@@ -72,5 +83,7 @@ std::string kind_of(const faiss::Index* index);
 
 // Bytes of codes, graph, lists and transforms.
 size_t bytes_of(const faiss::Index* index);
+// About how many bytes each row more takes.
+size_t bytes_a_row(const faiss::Index* index);
 
 }  // namespace quiver

@@ -108,7 +108,7 @@ export async function extractiveAnswer(
   const scored = candidates
     .map((candidate, at) => {
       let cosine = 0;
-      for (let i = 0; i < dim; i++) cosine += (asked[i]) * (said[at * dim + i]);
+      for (let i = 0; i < dim; i++) cosine += asked[i] * said[at * dim + i];
       const score =
         WEIGHTS.meaning * Math.max(0, cosine) +
         WEIGHTS.words * share(weights, candidate) +

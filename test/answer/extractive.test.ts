@@ -13,10 +13,10 @@ function embed(texts: readonly string[]): Promise<Float32Array> {
     for (const word of stems(text)) {
       let hash = 7;
       for (const char of word) hash = (Math.imul(hash, 31) + char.codePointAt(0)!) >>> 0;
-      row[hash % dim]! += 1;
+      row[hash % dim] += 1;
     }
     const length = Math.hypot(...row) || 1;
-    for (let i = 0; i < dim; i++) row[i]! /= length;
+    for (let i = 0; i < dim; i++) row[i] /= length;
   });
   return Promise.resolve(out);
 }
@@ -36,7 +36,7 @@ describe('answer: extractive', () => {
     assert.equal(answer.found, true);
     assert.match(answer.text, /MIT licence\. \[2\]/);
     for (const { text, source, start, end } of answer.quotes) {
-      assert.equal(PASSAGES[source - 1]!.text.slice(start, end), text);
+      assert.equal(PASSAGES[source - 1].text.slice(start, end), text);
     }
   });
 

@@ -35,8 +35,8 @@ describe('lib: options', () => {
       0,
       false,
     ]);
-    assert.deepEqual(factory({ type: 'ivf' }), ['IVF1,Flat', 0, 0, 0, true]);
-    assert.deepEqual(factory({ type: 'ivf', nprobe: 4 }), ['IVF1,Flat', 0, 0, 4, true]);
+    assert.deepEqual(factory({ type: 'ivf' }), ['IVF1,Flat', 0, 0, 0, {}]);
+    assert.deepEqual(factory({ type: 'ivf', nprobe: 4 }), ['IVF1,Flat', 0, 0, 4, { nprobe: 4 }]);
     assert.deepEqual(factory({ type: 'ivf', nlist: 128 }), ['IVF128,Flat', 0, 0, 4, false]);
     assert.deepEqual(factory({ type: 'ivf', nlist: 128, nprobe: 9 }), ['IVF128,Flat', 0, 0, 9, false]);
     assert.deepEqual(factory({ type: 'HNSW16,SQ8' }), ['HNSW16,SQ8', 200, 64, 0, false]);

@@ -27,7 +27,8 @@ export async function fails(work: (() => unknown) | Promise<unknown>, failure: F
     error = thrown;
   }
   assert.ok(error !== undefined, `it was accepted; ${failure.code} was due`);
-  if (!(error instanceof QuiverError)) assert.fail(`not a QuiverError but ${String(error)}`);
+  if (!(error instanceof QuiverError))
+    assert.fail(`not a QuiverError but ${error instanceof Error ? String(error) : typeof error}`);
   assert.equal(error.name, 'QuiverError');
   assert.equal(error.code, failure.code, error.message);
   same('message', error.message, failure.message);
