@@ -105,6 +105,14 @@ export interface AddResult {
   replaced: number;
 }
 
+export interface MergeOptions extends LongCallOptions {
+  /**
+   * Give the vectors that come over new ids. Default: only where neither index has ids of its own, so that both just
+   * count their vectors; `false` then replaces those with the same number.
+   */
+  renumber?: boolean;
+}
+
 /** One batch of `addFrom`: vectors alone, or with their ids. */
 export type AddBatch = VectorsInput | { vectors: VectorsInput; ids?: IdsInput };
 

@@ -180,6 +180,13 @@ void IndexState::start_rebuild(std::optional<Spec> spec, std::shared_ptr<Ticket>
                  });
 }
 
+bool IndexState::open_another_handle() {
+  int open = handles_.load();
+  while (open > 0 && !handles_.compare_exchange_weak(open, open + 1)) {
+  }
+  return open > 0;
+}
+
 void IndexState::free() {
   verifying_.cancel();
   Body gone;

@@ -63,6 +63,7 @@ class IndexState : public std::enable_shared_from_this<IndexState> {
   const Spec& spec() const { return spec_; }
   int64_t dim() const { return spec_.dim; }
   bool bigint_ids() const { return bigint_ids_; }
+  // What a search can return now: it goes with every slice of a write, while stats() shows the last whole one.
   int64_t count() const { return count_.load(std::memory_order_relaxed); }
   std::shared_ptr<const Stats> stats() const;
   std::string note() const;
@@ -109,6 +110,8 @@ class IndexState : public std::enable_shared_from_this<IndexState> {
 
   // --- life
   void open_handle() { handles_.fetch_add(1); }
+  // False when the last handle is gone: what was freed, or soon will be, cannot be opened again.
+  bool open_another_handle();
   // True when this was the last handle: the caller then posts free() to the strand.
   bool close_handle() { return handles_.fetch_sub(1) == 1; }
   void free();

@@ -93,6 +93,7 @@ int64_t IndexState::remove(const std::vector<int64_t>& ids, const Ticket& ticket
       removed++;
     }
     generation_++;
+    count_ = body_.rows.live();
   }
   if (removed > 0) sweep();
   changed();
