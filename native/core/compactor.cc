@@ -9,6 +9,8 @@
 #include <mutex>
 #include <vector>
 
+#include "core/mend.h"
+
 namespace quiver {
 
 namespace {

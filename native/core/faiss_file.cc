@@ -17,6 +17,7 @@
 
 #include "core/error.h"
 #include "core/guarded_reader.h"
+#include "core/mend.h"
 #include "core/structure_check.h"
 
 namespace quiver {

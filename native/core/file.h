@@ -22,6 +22,8 @@ class Fd {
   Fd(Fd&& other) noexcept : fd_(other.fd_) { other.fd_ = -1; }
   Fd& operator=(Fd&& other) noexcept;
   int get() const { return fd_; }
+  // Another descriptor of the same open file.
+  Fd copy() const;
   // Closes now and throws E_IO when the system reports a late write error.
   void close(const std::string& path);
 
@@ -43,7 +45,7 @@ class Sink {
 };
 
 // Writes a temporary file beside `path`; publish() syncs it, renames it over `path` and syncs the folder. Without
-// publish() nothing is left behind.
+// publish() nothing is left behind; what a killed process left behind goes with the next write to the same path.
 class AtomicFile final : public Sink {
  public:
   explicit AtomicFile(std::string path);
@@ -82,6 +84,9 @@ struct SinkWriter final : faiss::IOWriter {
   }
   Sink& sink;
 };
+
+// Throws E_NOT_FOUND or E_IO for what errno says went wrong while doing something with a path.
+[[noreturn]] void fail_io(const std::string& doing, const std::string& path, int error);
 
 // Opens for reading; E_NOT_FOUND or E_IO.
 Fd open_for_reading(const std::string& path);

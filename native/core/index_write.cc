@@ -61,12 +61,15 @@ void IndexState::train(Staging vectors, const std::optional<Spec>& spec, const T
   ticket.report("train", 0, static_cast<int64_t>(vectors.size()));
   train_index(target, static_cast<int64_t>(vectors.size()), block.data(), ticket);
   ticket.report("train", static_cast<int64_t>(vectors.size()), static_cast<int64_t>(vectors.size()));
-  if (spec) {
+  {
     std::lock_guard<FairLock> hold(lock_);
-    body_.index.swap(fresh);
+    if (spec) {
+      body_.index.swap(fresh);
+      body_.factory = spec->factory;
+      spec_.factory = spec->factory;
+    }
+    // Training fills the transforms, and how far they reach is part of the shape.
     shape_ = Shape(body_.index.get());
-    body_.factory = spec->factory;
-    spec_.factory = spec->factory;
   }
   changed();
 }
@@ -137,6 +140,7 @@ AddOutcome IndexState::add(Staging vectors, std::optional<std::vector<int64_t>> 
   if (!ids) check_room_for_ids(n);
   check_memory(n);
   if (spec_.metric == Metric::kCosine) vectors.normalize();
+  if (shape_.limit < kMaxSquaredNorm) vectors.check(shape_.limit);
   AddOutcome outcome;
   if (ids) {
     outcome.ids = std::move(*ids);
