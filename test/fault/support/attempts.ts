@@ -1,5 +1,6 @@
 /** Trying to open what may be harmful, and using what did open. */
-import { Index, QuiverError } from '../../../lib/index.js';
+import type { Index } from '../../../lib/index.js';
+import { QuiverError } from '../../../lib/index.js';
 
 export interface Attempt {
   name: string;
@@ -43,7 +44,7 @@ export async function inTurns<T, R>(atOnce: number, items: readonly T[], work: (
   const worker = async (): Promise<void> => {
     while (next < items.length) {
       const at = next++;
-      results[at] = await work(items[at]!);
+      results[at] = await work(items[at]);
     }
   };
   await Promise.all(Array.from({ length: atOnce }, worker));

@@ -119,8 +119,8 @@ export function ivf(options: ListsOptions = {}): Buffer {
     codeSize = 8,
     ids = [[0, 2], [1]],
     codeBytes = Number(codeSize),
-    sizes = ids.map((one) => one.length),
   } = options;
+  const sizes: readonly (number | bigint)[] = options.sizes ?? ids.map((one) => one.length);
   const arrays = [
     mark('ilar'),
     i64(nlist),
