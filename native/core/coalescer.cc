@@ -68,8 +68,10 @@ std::vector<Coalescer::Part> Coalescer::take() {
     parts.push_back({job, job->taken, part});
     job->taken += part;
     count += part;
-    if (job->taken == job->n) queue_.pop_front();
-    if (options.threads > 0) break;
+    queue_.pop_front();
+    // A large job goes behind the others after each share, so that a single query need not wait for all of it.
+    if (job->taken < job->n) queue_.push_back(job);
+    if (job->taken < job->n || options.threads > 0) break;
   }
   pending_ -= count;
   // The rest needs a token of its own: jobs bring one each, but a job may take many shares.

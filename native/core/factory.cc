@@ -1,9 +1,6 @@
 #include "core/factory.h"
 
 #include <faiss/IndexFlat.h>
-#include <faiss/IndexIVFPQ.h>
-#include <faiss/IndexPQ.h>
-#include <faiss/IndexRefine.h>
 #include <faiss/impl/FaissException.h>
 #include <faiss/index_factory.h>
 
@@ -13,6 +10,7 @@
 
 #include "core/error.h"
 #include "core/structure.h"
+#include "core/training.h"
 
 namespace quiver {
 
@@ -76,26 +74,6 @@ bool is_plain_metric(Metric metric) {
 }
 
 }  // namespace
-
-// Two defaults of FAISS that do not suit a service: it prints to stderr when there are few training points for each
-// centroid, and it trains plain PQ for polysemous search, which nobody asked for, takes a minute and cannot be stopped.
-void calm_training(faiss::Index* index) {
-  if (auto* refine = dynamic_cast<faiss::IndexRefine*>(index)) calm_training(refine->refine_index);
-  faiss::Index* base = base_of(index);
-  if (auto* ivf = as_ivf(base)) {
-    ivf->cp.min_points_per_centroid = 1;
-    calm_training(ivf->quantizer);
-  }
-  if (auto* ivf_pq = dynamic_cast<faiss::IndexIVFPQ*>(base)) {
-    ivf_pq->pq.cp.min_points_per_centroid = 1;
-    ivf_pq->do_polysemous_training = false;
-  }
-  if (auto* pq = dynamic_cast<faiss::IndexPQ*>(base)) {
-    pq->pq.cp.min_points_per_centroid = 1;
-    pq->do_polysemous_training = false;
-  }
-  if (auto* graph = as_hnsw(base)) calm_training(graph->storage);
-}
 
 const char* metric_name(Metric metric) {
   return kMetrics[static_cast<size_t>(metric)].name;

@@ -31,8 +31,6 @@ struct Spec {
 
 // Throws E_ARGUMENT, E_DIMENSION, E_RANGE or E_FAISS with what FAISS said.
 std::unique_ptr<faiss::Index> make_index(const Spec& spec);
-// Turns off what FAISS does in training that a service does not want: printing, and polysemous training of PQ.
-void calm_training(faiss::Index* index);
 // Sets efConstruction, efSearch and nprobe wherever the nest has them; 0 leaves a value as it is.
 void set_parameters(faiss::Index* index, int ef_construction, int ef_search, int nprobe);
 

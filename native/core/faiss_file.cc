@@ -19,6 +19,7 @@
 #include "core/guarded_reader.h"
 #include "core/mend.h"
 #include "core/structure_check.h"
+#include "core/training.h"
 
 namespace quiver {
 
@@ -46,13 +47,14 @@ std::vector<int64_t> number_lists(faiss::IndexIVF& ivf, const std::string& name)
   bool counting = true;
   for (size_t i = 0; i < ids.size() && counting; i++) counting = ids[i] == static_cast<int64_t>(i);
   if (counting) return {};
-  own_memory(&ivf);
+  FairLock nobody;
+  own_memory(&ivf, nobody);
   for (size_t list = 0; list < ivf.nlist; list++) {
     const size_t size = ivf.invlists->list_size(list);
     faiss::idx_t* at = lists != nullptr ? lists->ids[list].data() : blocks->ids[list].data();
     for (size_t i = 0; i < size; i++) at[i] = std::lower_bound(ids.begin(), ids.end(), at[i]) - ids.begin();
   }
-  ivf.make_direct_map(false);
+  ivf.make_direct_map(false);  // it names the rows by their old numbers
   return ids;
 }
 

@@ -2,6 +2,8 @@
 
 #include <malloc.h>
 
+#include <mutex>
+#include <new>
 #include <utility>
 
 #include "core/error.h"
@@ -43,6 +45,11 @@ std::shared_ptr<const Stats> IndexState::stats() const {
 std::string IndexState::note() const {
   std::lock_guard<std::mutex> guard(small_);
   return note_;
+}
+
+std::shared_ptr<Journal> IndexState::journal() const {
+  std::lock_guard<std::mutex> guard(small_);
+  return journal_;
 }
 
 void IndexState::set_note(std::string note) {
@@ -118,13 +125,15 @@ void IndexState::verify_in_background(Snapshot snapshot) {
   auto kept = std::make_shared<Snapshot>(std::move(snapshot));
   Executor::instance().post_bulk(make_task([self = shared_from_this(), kept] {
     try {
-      kept->verify(Executor::instance().threads(), false, Ticket());
+      kept->verify(Executor::instance().threads(), false, self->verifying_);
     } catch (const Error& error) {
       if (error.code == code::kCorrupt) {
         std::lock_guard<std::mutex> guard(self->small_);
         self->damage_ = error;
         self->damaged_ = true;
       }
+    } catch (const std::bad_alloc&) {
+      // Nothing was found out. The next open checks again.
     }
     self->background_ended();
   }));
@@ -132,8 +141,13 @@ void IndexState::verify_in_background(Snapshot snapshot) {
 
 void IndexState::rebuild(std::optional<Spec> spec, std::shared_ptr<Ticket> ticket,
                          std::function<void(std::exception_ptr)> done) {
+  start_rebuild(std::move(spec), std::move(ticket), false, std::move(done));
+}
+
+void IndexState::start_rebuild(std::optional<Spec> spec, std::shared_ptr<Ticket> ticket, bool sweep,
+                               std::function<void(std::exception_ptr)> done) {
   background_began();
-  Rebuild::start(shared_from_this(), std::move(spec), std::move(ticket),
+  Rebuild::start(shared_from_this(), std::move(spec), std::move(ticket), sweep,
                  [self = shared_from_this(), done = std::move(done)](std::exception_ptr error) {
                    done(error);
                    self->background_ended();
@@ -141,6 +155,7 @@ void IndexState::rebuild(std::optional<Spec> spec, std::shared_ptr<Ticket> ticke
 }
 
 void IndexState::free() {
+  verifying_.cancel();
   Body gone;
   {
     std::lock_guard<FairLock> hold(lock_);

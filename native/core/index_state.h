@@ -11,13 +11,13 @@
 #include <mutex>
 #include <optional>
 #include <string>
-#include <unordered_set>
 #include <vector>
 
 #include "core/body.h"
 #include "core/coalescer.h"
 #include "core/executor.h"
 #include "core/fair_lock.h"
+#include "core/journal.h"
 #include "core/searcher.h"
 #include "core/snapshot.h"
 #include "core/ticket.h"
@@ -119,11 +119,18 @@ class IndexState : public std::enable_shared_from_this<IndexState> {
   void answer(int64_t n, const float* x, const SearchOptions& options, int64_t* ids, float* distances) const;
   void check_ids_before_add(const std::vector<int64_t>& ids, bool refuse_existing) const;
   void check_room_for_ids(int64_t n) const;
+  void check_room_for_rows(int64_t n) const;
   void check_memory(int64_t vectors) const;
-  void touch(int64_t id);
+  // How many vectors got in. Registers their ids, sweeps and publishes, also when it throws.
+  int64_t add_pieces(Staging& vectors, const Ticket& ticket, AddOutcome& outcome);
+  std::shared_ptr<Journal> journal() const;
   void changed();
   void publish();
   void sweep();
+  void start_rebuild(std::optional<Spec> spec, std::shared_ptr<Ticket> ticket, bool sweep,
+                     std::function<void(std::exception_ptr)> done);
+  // Keeps `call` until the sweep that runs has ended; false when none does.
+  bool after_sweep(std::function<void()> call);
   void background_began();
   void background_ended();
   SnapshotInfo info() const;
@@ -137,7 +144,6 @@ class IndexState : public std::enable_shared_from_this<IndexState> {
   std::atomic<int64_t> count_{0};
   std::atomic<int> handles_{0};
   std::atomic<bool> freed_{false};
-  std::atomic<bool> sweeping_{false};
 
   mutable std::mutex small_;  // guards what follows; held for moments
   std::shared_ptr<const Stats> stats_;
@@ -145,8 +151,11 @@ class IndexState : public std::enable_shared_from_this<IndexState> {
   std::optional<Error> damage_;
   int background_ = 0;
   std::vector<std::function<void()>> when_quiet_;
-  std::shared_ptr<std::unordered_set<int64_t>> journal_;  // ids changed while a rebuild runs
+  std::shared_ptr<Journal> journal_;  // there while a rebuild runs
+  bool sweeping_ = false;
+  std::vector<std::function<void()>> after_sweep_;
   std::atomic<bool> damaged_{false};
+  Ticket verifying_;  // cancelled by free(): nobody asks any more
 };
 
 }  // namespace quiver

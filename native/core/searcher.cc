@@ -62,8 +62,9 @@ struct Parameters {
     if (dynamic_cast<const faiss::IndexHNSW2Level*>(&graph) != nullptr) return nullptr;
     int ef = options.ef_search > 0 ? options.ef_search : graph.hnsw.efSearch;
     // FAISS keeps rows that the filter refuses in the queue of candidates: widen it by as much as it will lose.
-    if (selector != nullptr) ef = std::max(ef, std::min(kMaxFilteredEf, static_cast<int>(ef / share)));
-    if (options.exact) ef = static_cast<int>(graph.ntotal);
+    if (selector != nullptr) ef = std::max(ef, std::min(kMaxFilteredEf, static_cast<int>(std::min(ef / share, 1e9))));
+    // FAISS makes room for ef candidates beforehand; there are never more than rows.
+    ef = options.exact ? static_cast<int>(graph.ntotal) : std::min(ef, static_cast<int>(graph.ntotal));
     hnsw.efSearch = ef;
     hnsw.check_relative_distance = graph.hnsw.check_relative_distance;
     hnsw.bounded_queue = graph.hnsw.search_bounded_queue;
@@ -258,6 +259,17 @@ RangeHits Searcher::range(int64_t n, const float* x, float radius, int nprobe) c
   const faiss::Index* target = &index_;
   // A graph finds what is near its path, not all within a radius: its vectors are compared one by one instead.
   if (const auto* graph = as_hnsw(&index_)) target = graph->storage;
+  if (needs_range_scan(*target)) {
+    for (int64_t q = 0; q < n; q++) {
+      range_scan(*target, x + q * target->d, radius, [&](int64_t row, float distance) {
+        if (!allowed(row)) return;
+        hits.rows.push_back(row);
+        hits.distances.push_back(distance);
+      });
+      hits.offsets[static_cast<size_t>(q) + 1] = hits.rows.size();
+    }
+    return hits;
+  }
   const LiveSelector live(ids_);
   std::optional<RowSetSelector> chosen;
   const faiss::IDSelector* selector = nullptr;

@@ -15,6 +15,10 @@
 #include <faiss/IndexRefine.h>
 #include <faiss/IndexScalarQuantizer.h>
 
+#include <omp.h>
+
+#include <cstring>
+#include <mutex>
 #include <utility>
 
 #include "core/reach.h"
@@ -44,9 +48,13 @@ void walk(faiss::Index* index, F&& visit) {
 }
 
 template <typename T>
-void own(faiss::MaybeOwnedVector<T>& data) {
+void own(faiss::MaybeOwnedVector<T>& data, FairLock& lock) {
   if (data.is_owned) return;
-  data = faiss::MaybeOwnedVector<T>(std::vector<T>(data.data(), data.data() + data.size()));
+  std::vector<T> copy(data.size());
+  // A view may lie at any address: as bytes.
+  if (data.size() > 0) std::memcpy(copy.data(), static_cast<const void*>(data.data()), data.byte_size());
+  std::lock_guard<FairLock> hold(lock);
+  data = faiss::MaybeOwnedVector<T>(std::move(copy));
 }
 
 template <typename T>
@@ -115,6 +123,31 @@ void set_row_count(faiss::Index* index, int64_t rows) {
   walk(index, [&](faiss::Index* part) { part->ntotal = rows; });
 }
 
+void cut_rows(faiss::Index* index, int64_t rows) {
+  const auto n = static_cast<size_t>(rows);
+  walk(index, [&](faiss::Index* part) {
+    if (auto* codes = as_codes(part); codes != nullptr && codes->codes.size() > n * codes->code_size) {
+      codes->codes.resize(n * codes->code_size);
+    }
+    if (auto* graph = as_hnsw(part)) {
+      faiss::HNSW& hnsw = graph->hnsw;
+      if (hnsw.levels.size() > n) hnsw.levels.resize(n);
+      if (hnsw.offsets.size() > n + 1) hnsw.offsets.resize(n + 1);
+      if (hnsw.neighbors.size() > hnsw.offsets.back()) hnsw.neighbors.resize(hnsw.offsets.back());
+    }
+    part->ntotal = rows;
+  });
+}
+
+void map_rows(faiss::Index* index, FairLock& lock) {
+  auto* lists = as_ivf(base_of(index));
+  if (lists == nullptr || !lists->direct_map.no()) return;
+  faiss::DirectMap map;
+  map.set_type(faiss::DirectMap::Array, lists->invlists, static_cast<size_t>(lists->ntotal));
+  std::lock_guard<FairLock> hold(lock);
+  std::swap(lists->direct_map, map);
+}
+
 namespace {
 
 // Every vector of FAISS that may be a view of a file.
@@ -135,8 +168,8 @@ void for_each_viewable(faiss::Index* index, F&& visit) {
 
 }  // namespace
 
-void own_memory(faiss::Index* index) {
-  for_each_viewable(index, [](auto& data) { own(data); });
+void own_memory(faiss::Index* index, FairLock& lock) {
+  for_each_viewable(index, [&](auto& data) { own(data, lock); });
 }
 
 void drop_views(faiss::Index* index) {
@@ -205,6 +238,21 @@ size_t bytes_of(const faiss::Index* index) {
       for (auto* step : transform->chain) {
         if (auto* linear = dynamic_cast<faiss::LinearTransform*>(step)) bytes += linear->A.size() * sizeof(float);
       }
+    }
+  });
+  return bytes;
+}
+
+size_t bytes_a_row(const faiss::Index* index) {
+  size_t bytes = 0;
+  walk(const_cast<faiss::Index*>(index), [&](faiss::Index* part) {
+    if (auto* codes = as_codes(part)) bytes += codes->code_size;
+    if (auto* scan = dynamic_cast<faiss::IndexFastScan*>(part)) bytes += scan->code_size;
+    if (auto* lists = as_ivf(part)) bytes += lists->code_size + sizeof(faiss::idx_t);
+    if (auto* graph = as_hnsw(part)) {
+      const auto& links = graph->hnsw.cum_nneighbor_per_level;
+      const size_t a_row = links.size() > 1 ? static_cast<size_t>(links[1]) + 2 : 0;
+      bytes += a_row * sizeof(faiss::HNSW::storage_idx_t) + sizeof(size_t) + sizeof(int) + sizeof(omp_lock_t);
     }
   });
   return bytes;

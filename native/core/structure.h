@@ -14,6 +14,8 @@
 #include <string>
 #include <vector>
 
+#include "core/fair_lock.h"
+
 namespace quiver {
 
 // The innermost index that answers a search: behind transforms and refinement.
@@ -53,9 +55,16 @@ std::vector<faiss::IndexFlatCodes*> movable_codes(faiss::Index* index);
 std::vector<faiss::IndexFlatCodes*> all_codes(faiss::Index* index);
 // Sets ntotal in all wrappers of a movable nest.
 void set_row_count(faiss::Index* index, int64_t rows);
+// Takes rows off the end again that an add has appended, wholly or in part, and nothing links to yet: from arrays of
+// codes and graphs. Lists are left as they are.
+void cut_rows(faiss::Index* index, int64_t rows);
+// Gives lists a map from rows to places, which reading a vector back needs. Made beside the index and then put in with
+// the lock held. Only the writer may call it. Does nothing on other kinds, or when there is one.
+void map_rows(faiss::Index* index, FairLock& lock);
 
-// Copies what is only a view of a file or buffer into memory of the index's own, so that it may be changed.
-void own_memory(faiss::Index* index);
+// Copies what is only a view of a file or buffer into memory of the index's own, so that it may be changed. Each piece
+// is copied beside the index and then put in with the lock held.
+void own_memory(faiss::Index* index, FairLock& lock);
 // Lets go of views without copying: for an index that is about to be emptied.
 void drop_views(faiss::Index* index);
 bool has_views(const faiss::Index* index);
@@ -70,5 +79,7 @@ std::string kind_of(const faiss::Index* index);
 
 // Bytes of codes, graph, lists and transforms.
 size_t bytes_of(const faiss::Index* index);
+// About how many bytes each row more takes.
+size_t bytes_a_row(const faiss::Index* index);
 
 }  // namespace quiver

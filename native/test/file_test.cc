@@ -23,7 +23,9 @@ std::string content(const std::string& path) {
   return all.str();
 }
 
-void put(const std::string& path, const std::string& text) { std::ofstream(path, std::ios::binary) << text; }
+void put(const std::string& path, const std::string& text) {
+  std::ofstream(path, std::ios::binary) << text;
+}
 
 void write_all(const std::string& path, const std::string& text) {
   AtomicFile file(path);
@@ -209,28 +211,6 @@ TEST(MemorySink, KeepsAndPatches) {
   EXPECT_EQ(sink.position(), 11u);
   const auto bytes = sink.take();
   EXPECT_EQ(std::string(bytes.begin(), bytes.end()), "Jello world");
-}
-
-TEST(Region, MapsAndAllocates) {
-  const Folder folder;
-  put(folder.path("a"), "mapped");
-  std::shared_ptr<Region> mapped;
-  {
-    const Fd fd = open_for_reading(folder.path("a"));
-    mapped = Region::map_file(fd.get(), 6, folder.path("a"));
-  }
-  EXPECT_TRUE(mapped->mapped());
-  // Replaced by rename and then removed: the map stays what it was.
-  write_all(folder.path("a"), "other!");
-  std::filesystem::remove(folder.path("a"));
-  EXPECT_EQ(std::memcmp(mapped->data(), "mapped", 6), 0);
-  const auto memory = Region::allocate(100000);
-  EXPECT_FALSE(memory->mapped());
-  EXPECT_EQ(memory->size(), 100000u);
-  memory->writable()[99999] = 1;
-  EXPECT_EQ(memory->data()[0], 0);
-  EXPECT_EQ(code_of([] { Region::allocate(size_t{1} << 62); }), code::kOutOfMemory);
-  EXPECT_EQ(code_of([] { Region::map_file(-1, 10, "nothing"); }), code::kIo);
 }
 
 }  // namespace
