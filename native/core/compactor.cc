@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/mend.h"
 #include "core/residual_lists.h"
 
 namespace quiver {

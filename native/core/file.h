@@ -23,6 +23,8 @@ class Fd {
   Fd(Fd&& other) noexcept : fd_(other.fd_) { other.fd_ = -1; }
   Fd& operator=(Fd&& other) noexcept;
   int get() const { return fd_; }
+  // Another descriptor of the same open file.
+  Fd copy() const;
   // Closes now and throws E_IO when the system reports a late write error.
   void close(const std::string& path);
 
@@ -44,7 +46,8 @@ class Sink {
 };
 
 // Writes a temporary file beside `path`; publish() syncs it, renames it over `path` and syncs the folder. Without
-// publish() nothing is left behind. A link is followed, and a file that is there keeps its owner and its permissions.
+// publish() nothing is left behind; what a killed process left behind goes with the next write to the same path. A link
+// is followed, and a file that is there keeps its owner and its permissions.
 class AtomicFile final : public Sink {
  public:
   explicit AtomicFile(std::string path);
@@ -88,6 +91,10 @@ class TicketWriter : public faiss::IOWriter {
   const char* phase_;
   int64_t total_;
 };
+
+// Throws E_IO for what errno says went wrong while doing something with a path. `denied`: what to say when it may not.
+[[noreturn]] void fail_io(const std::string& doing, const std::string& path, int error,
+                          const char* denied = " Check who may write there.");
 
 // Opens for reading; E_NOT_FOUND or E_IO. Never waits, as opening a pipe would.
 Fd open_for_reading(const std::string& path);

@@ -47,6 +47,9 @@ void IndexState::answer(int64_t n, const float* x, const SearchOptions& options,
     normalize_vectors(static_cast<size_t>(n), static_cast<size_t>(spec_.dim), normalized.data());
     x = normalized.data();
   }
+  if (shape_.limit < kMaxSquaredNorm) {
+    check_vectors(static_cast<size_t>(n), static_cast<size_t>(spec_.dim), x, 0, shape_.limit);
+  }
   std::shared_ptr<const RowSet> allowed;
   if (options.filter) allowed = options.filter->rows(body_.rows);
   Searcher(*body_.index, shape_, body_.rows, allowed.get()).search(n, x, options, ids, distances);
@@ -122,6 +125,9 @@ IdRangeHits IndexState::range(int64_t n, const float* x, float radius, int nprob
     normalized.assign(x, x + n * spec_.dim);
     normalize_vectors(static_cast<size_t>(n), static_cast<size_t>(spec_.dim), normalized.data());
     x = normalized.data();
+  }
+  if (shape_.limit < kMaxSquaredNorm) {
+    check_vectors(static_cast<size_t>(n), static_cast<size_t>(spec_.dim), x, 0, shape_.limit);
   }
   std::shared_ptr<const RowSet> allowed;
   if (filter != nullptr) allowed = filter->rows(body_.rows);

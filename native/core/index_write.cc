@@ -65,13 +65,16 @@ void IndexState::train(Staging vectors, const std::optional<Spec>& spec, const T
     throw;
   }
   ticket.report("train", n, n);
-  if (fresh) {
-    const Shape shape(fresh.get());
+  {
+    // Training fills the transforms, and how far they reach is part of the shape.
+    const Shape shape(&target);
     std::lock_guard<FairLock> hold(lock_);
-    body_.index.swap(fresh);
     shape_ = shape;
-    body_.factory = spec->factory;
-    spec_.factory = spec->factory;
+    if (fresh) {
+      body_.index.swap(fresh);
+      body_.factory = spec->factory;
+      spec_.factory = spec->factory;
+    }
   }
   changed();
 }

@@ -10,7 +10,6 @@
 #include <faiss/IndexIVFFastScan.h>
 #include <faiss/IndexIVFFlat.h>
 #include <faiss/IndexIVFPQ.h>
-#include <faiss/IndexIVFPQFastScan.h>
 #include <faiss/IndexLSH.h>
 #include <faiss/IndexPQ.h>
 #include <faiss/IndexPreTransform.h>
@@ -23,6 +22,8 @@
 #include <cstring>
 #include <mutex>
 #include <utility>
+
+#include "core/reach.h"
 
 namespace quiver {
 
@@ -107,7 +108,8 @@ Shape::Shape(const faiss::Index* index)
       graph(as_hnsw(base)),
       lists(as_ivf(base)),
       plain(as_codes(index) != nullptr),
-      refined(cast<faiss::IndexRefine>(index) != nullptr) {}
+      refined(cast<faiss::IndexRefine>(index) != nullptr),
+      limit(squared_norm_limit(*index)) {}
 
 std::vector<faiss::IndexFlatCodes*> all_codes(faiss::Index* index) {
   std::vector<faiss::IndexFlatCodes*> found;
@@ -213,27 +215,6 @@ bool has_views(const faiss::Index* index) {
   bool views = false;
   for_each_viewable(const_cast<faiss::Index*>(index), [&](auto& data, bool) { views = views || !data.is_owned; });
   return views;
-}
-
-void mend_after_read(faiss::Index* index) {
-  walk(index, [](faiss::Index* part) {
-    if (auto* lists = dynamic_cast<faiss::IndexIVFPQFastScan*>(part)) lists->fine_quantizer = &lists->pq;
-    if (auto* lists = dynamic_cast<faiss::IndexIVFAdditiveQuantizerFastScan*>(part)) lists->fine_quantizer = lists->aq;
-    if (auto* lists = dynamic_cast<faiss::IndexIVFFastScan*>(part)) {
-      lists->implem = 0;
-      lists->qbs = 0;
-      lists->qbs2 = 0;
-    }
-    if (auto* scan = dynamic_cast<faiss::IndexFastScan*>(part)) {
-      scan->implem = 0;
-      scan->qbs = 0;
-    }
-    if (auto* pq = dynamic_cast<faiss::IndexPQ*>(part)) pq->search_type = faiss::IndexPQ::ST_PQ;
-    if (auto* lists = as_ivf(part)) {
-      if (lists->invlists != nullptr) lists->make_direct_map(false);
-      mend_after_read(lists->quantizer);
-    }
-  });
 }
 
 bool learns_nothing(const faiss::Index* index) {
