@@ -91,7 +91,13 @@ async function tryInput(kind: string, size: number, seconds: number): Promise<Ve
       return { ok: false, code: 'E_CORRUPT', message, expected: 'a sound index', actual: error.message };
     }
     const { code, message, expected, actual } = error;
-    return { ok: false, code, message: message.replace(/^The buffer/, '<input>'), expected, actual };
+    return {
+      ok: false,
+      code: code === 'E_INTERNAL' ? 'E_CORRUPT' : code,
+      message: message.replace(/^The buffer/, '<input>').replace(/^Unexpected/, '<input> cannot be used. Unexpected'),
+      expected,
+      actual,
+    };
   }
 }
 

@@ -2,7 +2,9 @@
 
 #include <faiss/IndexFlat.h>
 #include <faiss/IndexIVFPQ.h>
+#include <faiss/IndexIVFPQFastScan.h>
 #include <faiss/IndexPQ.h>
+#include <faiss/IndexPQFastScan.h>
 #include <faiss/IndexRefine.h>
 #include <faiss/impl/FaissException.h>
 #include <faiss/index_factory.h>
@@ -91,6 +93,8 @@ void calm_training(faiss::Index* index) {
     pq->pq.cp.min_points_per_centroid = 1;
     pq->do_polysemous_training = false;
   }
+  if (auto* scan = dynamic_cast<faiss::IndexPQFastScan*>(base)) scan->pq.cp.min_points_per_centroid = 1;
+  if (auto* scan = dynamic_cast<faiss::IndexIVFPQFastScan*>(base)) scan->pq.cp.min_points_per_centroid = 1;
   if (auto* graph = as_hnsw(base)) calm_training(graph->storage);
 }
 

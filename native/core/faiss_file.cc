@@ -16,6 +16,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <stdexcept>
 #include <unordered_set>
 
 #include "core/error.h"
@@ -152,6 +153,9 @@ Body read_faiss(std::shared_ptr<Region> region, const std::string& name, bool bi
     body.index.reset(faiss::read_index(&reader));
   } catch (const faiss::FaissException& e) {
     throw Error(code::kCorrupt, name + " is not an index that FAISS reads: " + e.msg, "a FAISS index", "other bytes");
+  } catch (const std::length_error& e) {  // a size that no vector has
+    throw Error(code::kCorrupt, name + " is not an index that FAISS reads: " + e.what(), "a FAISS index",
+                "other bytes");
   }
   if (dynamic_cast<faiss::IndexIDMap*>(body.index.get()) != nullptr) {
     body.index = unwrap<faiss::IndexIDMap>(std::move(body.index), ids);

@@ -2,10 +2,13 @@
 
 #include <faiss/IndexFastScan.h>
 #include <faiss/IndexIVFPQ.h>
+#include <faiss/IndexIVFPQFastScan.h>
 #include <faiss/IndexPQ.h>
+#include <faiss/IndexPQFastScan.h>
 #include <faiss/IndexPreTransform.h>
 #include <faiss/IndexRefine.h>
 #include <faiss/IndexScalarQuantizer.h>
+#include <faiss/invlists/BlockInvertedLists.h>
 #include <faiss/invlists/DirectMap.h>
 
 #include "core/error.h"
@@ -93,6 +96,33 @@ void check_scalar_quantizer(const faiss::ScalarQuantizer& sq, const faiss::Index
   }
 }
 
+// FastScan keeps codes of 4 bits, interleaved in blocks of `bbs` rows.
+template <typename Scan>
+void check_blocks(const Scan& scan, const std::string& name) {
+  if (scan.M == 0 || scan.nbits != 4 || scan.ksub != 16 || scan.M2 != scan.M + scan.M % 2 || scan.bbs <= 0 ||
+      scan.bbs % 32 != 0 || scan.code_size != (scan.M + 1) / 2) {
+    refuse(name, "the sizes of its blocks of codes are wrong");
+  }
+}
+
+size_t block_bytes(size_t rows, size_t rows_a_block, size_t bytes_a_block) {
+  return (rows + rows_a_block - 1) / rows_a_block * bytes_a_block;
+}
+
+void check_block_lists(const faiss::IndexIVFFastScan& scan, const std::string& name) {
+  check_blocks(scan, name);
+  const auto* lists = dynamic_cast<const faiss::BlockInvertedLists*>(scan.invlists);
+  const auto bbs = static_cast<size_t>(scan.bbs);
+  if (lists == nullptr || lists->n_per_block != bbs || lists->block_size != bbs * scan.M2 / 2) {
+    refuse(name, "its lists are not of the blocks that it reads");
+  }
+  for (size_t list = 0; list < scan.nlist; list++) {
+    if (lists->codes[list].size() < block_bytes(lists->list_size(list), bbs, lists->block_size)) {
+      refuse(name, "the codes of list " + std::to_string(list) + " are cut");
+    }
+  }
+}
+
 void check_direct_map(const faiss::IndexIVF& index, const std::string& name) {
   const faiss::DirectMap& map = index.direct_map;
   if (map.no()) return;
@@ -139,6 +169,10 @@ void check_lists(const faiss::IndexIVF& index, const std::string& name) {
   if (const auto* sq = dynamic_cast<const faiss::IndexIVFScalarQuantizer*>(&index)) {
     check_scalar_quantizer(sq->sq, index, name);
   }
+  if (const auto* scan = dynamic_cast<const faiss::IndexIVFFastScan*>(&index)) check_block_lists(*scan, name);
+  if (const auto* scan = dynamic_cast<const faiss::IndexIVFPQFastScan*>(&index)) {
+    check_product_quantizer(scan->pq, index.d, name);
+  }
 }
 
 }  // namespace
@@ -178,7 +212,16 @@ void check_structure(const faiss::Index& index, int64_t rows, const std::string&
       check_scalar_quantizer(sq->sq, index, name);
     }
   } else if (const auto* scan = dynamic_cast<const faiss::IndexFastScan*>(&index)) {
-    if (scan->codes.size() < static_cast<size_t>(rows) * scan->code_size) refuse(name, "its codes are cut");
+    check_blocks(*scan, name);
+    const auto bbs = static_cast<size_t>(scan->bbs);
+    const size_t stored = block_bytes(static_cast<size_t>(rows), bbs, bbs * scan->M2 / 2);
+    if (scan->ntotal2 < static_cast<size_t>(rows) || scan->ntotal2 % bbs != 0 ||
+        scan->codes.size() < scan->ntotal2 * scan->M2 / 2 || scan->codes.size() < stored) {
+      refuse(name, "its codes are cut");
+    }
+    if (const auto* pq = dynamic_cast<const faiss::IndexPQFastScan*>(scan)) {
+      check_product_quantizer(pq->pq, index.d, name);
+    }
   }
 }
 
