@@ -1,12 +1,16 @@
 #include "core/factory.h"
 
+#include <faiss/IndexAdditiveQuantizer.h>
 #include <faiss/IndexFlat.h>
+#include <faiss/IndexIVFAdditiveQuantizer.h>
 #include <faiss/IndexIVFPQ.h>
 #include <faiss/IndexIVFPQFastScan.h>
 #include <faiss/IndexPQ.h>
 #include <faiss/IndexPQFastScan.h>
 #include <faiss/IndexRefine.h>
 #include <faiss/impl/FaissException.h>
+#include <faiss/impl/ProductAdditiveQuantizer.h>
+#include <faiss/impl/ResidualQuantizer.h>
 #include <faiss/index_factory.h>
 
 #include <algorithm>
@@ -76,6 +80,22 @@ bool is_plain_metric(Metric metric) {
 
 }  // namespace
 
+namespace {
+
+void calm_additive(faiss::AdditiveQuantizer* quantizer) {
+  if (auto* residual = dynamic_cast<faiss::ResidualQuantizer*>(quantizer)) residual->cp.min_points_per_centroid = 1;
+  if (auto* product = dynamic_cast<faiss::ProductAdditiveQuantizer*>(quantizer)) {
+    for (auto* part : product->quantizers) calm_additive(part);
+  }
+}
+
+void calm_additive(faiss::Index* index) {
+  if (auto* codes = dynamic_cast<faiss::IndexAdditiveQuantizer*>(index)) calm_additive(codes->aq);
+  if (auto* lists = dynamic_cast<faiss::IndexIVFAdditiveQuantizer*>(index)) calm_additive(lists->aq);
+}
+
+}  // namespace
+
 // Two defaults of FAISS that do not suit a service: it prints to stderr when there are few training points for each
 // centroid, and it trains plain PQ for polysemous search, which nobody asked for, takes a minute and cannot be stopped.
 void calm_training(faiss::Index* index) {
@@ -95,6 +115,7 @@ void calm_training(faiss::Index* index) {
   }
   if (auto* scan = dynamic_cast<faiss::IndexPQFastScan*>(base)) scan->pq.cp.min_points_per_centroid = 1;
   if (auto* scan = dynamic_cast<faiss::IndexIVFPQFastScan*>(base)) scan->pq.cp.min_points_per_centroid = 1;
+  calm_additive(base);
   if (auto* graph = as_hnsw(base)) calm_training(graph->storage);
 }
 
