@@ -5,7 +5,7 @@
 import { readSync, writeSync } from 'node:fs';
 
 import { call, native } from './calls.js';
-import { QuiverError } from './errors.js';
+import { QuiverError, type ErrorCode } from './errors.js';
 import type { Verdict } from './import.js';
 import type { NativeByteStaging, NativeIndex } from './native.js';
 import { stageVectors } from './vectors.js';
@@ -18,6 +18,8 @@ const CHUNK = 1 << 20;
 /** Vectors are read back in blocks of so many floats; of what is very large, a part that is spread over it. */
 const BLOCK_FLOATS = 1 << 20;
 const MAX_FLOATS = 2 ** 28;
+
+const REFUSALS: readonly ErrorCode[] = ['E_FAISS', 'E_UNSUPPORTED', 'E_RANGE'];
 
 function corrupt(what: string, actual: string): QuiverError {
   return new QuiverError('E_CORRUPT', `<input> ${what}.`, { expected: 'a sound index', actual });
@@ -36,12 +38,12 @@ function readAll(size: number): NativeByteStaging {
   return staging;
 }
 
-/** Runs what some kinds refuse: that is no fault of the file. */
+/** Runs what some kinds refuse, or what is full: that is no fault of the file. */
 async function whereSupported(run: () => Promise<void>): Promise<void> {
   try {
     await run();
   } catch (error) {
-    if (!(error instanceof QuiverError) || (error.code !== 'E_FAISS' && error.code !== 'E_UNSUPPORTED')) throw error;
+    if (!(error instanceof QuiverError) || !REFUSALS.includes(error.code)) throw error;
   }
 }
 
@@ -91,7 +93,13 @@ async function tryInput(kind: string, size: number, seconds: number): Promise<Ve
       return { ok: false, code: 'E_CORRUPT', message, expected: 'a sound index', actual: error.message };
     }
     const { code, message, expected, actual } = error;
-    return { ok: false, code, message: message.replace(/^The buffer/, '<input>'), expected, actual };
+    return {
+      ok: false,
+      code: code === 'E_INTERNAL' ? 'E_CORRUPT' : code,
+      message: message.replace(/^The buffer/, '<input>').replace(/^Unexpected/, '<input> cannot be used. Unexpected'),
+      expected,
+      actual,
+    };
   }
 }
 

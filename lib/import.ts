@@ -12,9 +12,12 @@ import { aborted, checkCall } from './calls.js';
 import { QuiverError, type ErrorCode } from './errors.js';
 
 const CHILD = fileURLToPath(new URL('./import-child.js', import.meta.url));
+/** CPU time that the smallest file has. */
 const MIN_MS = 5_000;
-/** A healthy file is read at a tenth of this speed even on a slow disk. */
+/** A healthy file takes a tenth of this. */
 const BYTES_PER_MS = 20_000;
+/** By the clock it has so many times as long: the machine may have other work, and the disk be slow. */
+const WAIT = 4;
 const MAX_REPORT = 64 << 10;
 
 /** What the child says, as JSON on descriptor 3. `<input>` in the message stands for the file's name. */
@@ -34,7 +37,7 @@ function refused(name: string, how: string): QuiverError {
 /**
  * Loads and searches the suspect in a child. Throws the child's error, or E_CORRUPT when the child dies or hangs.
  *
- * @param minMs the time that the smallest file has
+ * @param minMs the CPU time that the smallest file has
  */
 export async function tryInChild(
   kind: 'faiss' | 'quiver',
@@ -66,7 +69,8 @@ async function tryInput(
   minMs: number,
 ): Promise<void> {
   const limit = minMs + size / BYTES_PER_MS;
-  const child = spawn(process.execPath, [CHILD, kind, String(size), String(Math.ceil(limit / 1000))], {
+  const seconds = Math.ceil(limit / 1000);
+  const child = spawn(process.execPath, [CHILD, kind, String(size), String(seconds)], {
     // A file comes as an open descriptor, so that the child reads this very file. The report has a descriptor of its
     // own: FAISS prints to the usual two.
     stdio: [input instanceof Uint8Array ? 'pipe' : input.fd, 'ignore', 'ignore', 'pipe'],
@@ -76,7 +80,7 @@ async function tryInput(
   const timer = setTimeout(() => {
     hung = true;
     child.kill('SIGKILL');
-  }, limit);
+  }, limit * WAIT);
   const onAbort = (): void => void child.kill('SIGKILL');
   signal?.addEventListener('abort', onAbort, { once: true });
   if (input instanceof Uint8Array) {
@@ -93,7 +97,7 @@ async function tryInput(
       child.once('close', (exit, killer) => resolve({ code: exit, died: killer }));
     });
     if (signal?.aborted === true) throw aborted(signal);
-    if (hung) throw refused(name, `reading it took longer than ${String(Math.ceil(limit / 1000))} seconds`);
+    if (hung || died === 'SIGXCPU') throw refused(name, `reading it takes more than ${String(seconds)} s`);
     if (died !== null) throw refused(name, `the process that tried it was ended by ${died}`);
     judge(name, code, report);
   } catch (error) {

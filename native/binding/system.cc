@@ -73,18 +73,20 @@ Napi::Value set_threads(const Napi::CallbackInfo& info) {
   });
 }
 
-void limit(__rlimit_resource resource, uint64_t value) {
+// `spare`: the hard limit lies so much higher, so that the signal of the soft one comes first.
+void limit(__rlimit_resource resource, uint64_t value, uint64_t spare = 0) {
   rlimit now{};
   getrlimit(resource, &now);
-  now.rlim_cur = now.rlim_max = std::min<rlim_t>(now.rlim_max, value);  // one that is lower already stays
+  now.rlim_max = std::min<rlim_t>(now.rlim_max, value + spare);  // one that is lower already stays
+  now.rlim_cur = std::min<rlim_t>(now.rlim_max, value);
   if (setrlimit(resource, &now) != 0) {
     throw Error(code::kIo, "Could not limit what this process may use.", "a limit that may be set",
                 std::to_string(value));
   }
 }
 
-// confine(bytes, seconds): this process may grow by so many bytes, use so much CPU time, leave no core file, and ends
-// with the one that started it. For the process that tries foreign files.
+// confine(bytes, seconds): this process may grow by so many bytes, is ended by SIGXCPU after so much CPU time, leaves
+// no core file, and ends with the one that started it. For the process that tries foreign files.
 Napi::Value confine(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const Arguments arguments(info);
@@ -94,7 +96,7 @@ Napi::Value confine(const Napi::CallbackInfo& info) {
     uint64_t pages = 0;
     file >> pages;
     limit(RLIMIT_AS, pages * static_cast<uint64_t>(sysconf(_SC_PAGESIZE)) + more);
-    limit(RLIMIT_CPU, seconds);
+    limit(RLIMIT_CPU, seconds, 5);
     limit(RLIMIT_CORE, 0);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     return info.Env().Undefined();

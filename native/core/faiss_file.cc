@@ -2,7 +2,6 @@
 
 #include <faiss/IndexFlat.h>
 #include <faiss/IndexIDMap.h>
-#include <faiss/IndexIVFFlat.h>
 #include <faiss/IndexPQ.h>
 #include <faiss/IndexPreTransform.h>
 #include <faiss/IndexScalarQuantizer.h>
@@ -16,6 +15,7 @@
 #include <limits>
 #include <unordered_set>
 
+#include "core/describe.h"
 #include "core/error.h"
 #include "core/guarded_reader.h"
 #include "core/residual_lists.h"
@@ -172,40 +172,6 @@ void write_faiss(const Body& body, Sink& sink, const Ticket& ticket) {
   map.is_trained = body.index->is_trained;
   map.id_map = body.rows.ids();
   write(&map);
-}
-
-std::string describe(const faiss::Index* index) {
-  if (const auto* transform = dynamic_cast<const faiss::IndexPreTransform*>(index)) {
-    return "transformed," + describe(transform->index);
-  }
-  if (const auto* graph = as_hnsw(index)) {
-    const int links = graph->hnsw.cum_nneighbor_per_level.size() > 1 ? graph->hnsw.cum_nneighbor_per_level[1] / 2 : 0;
-    return "HNSW" + std::to_string(links) + "," + describe(graph->storage);
-  }
-  if (const auto* lists = as_ivf(index)) {
-    const bool flat = dynamic_cast<const faiss::IndexIVFFlat*>(index) != nullptr;
-    return "IVF" + std::to_string(lists->nlist) + "," + (flat ? "Flat" : std::to_string(lists->code_size) + " bytes");
-  }
-  if (const auto* pq = dynamic_cast<const faiss::IndexPQ*>(index)) {
-    return "PQ" + std::to_string(pq->pq.M) + "x" + std::to_string(pq->pq.nbits);
-  }
-  if (const auto* sq = dynamic_cast<const faiss::IndexScalarQuantizer*>(index)) {
-    switch (sq->sq.qtype) {
-      case faiss::ScalarQuantizer::QT_8bit:
-        return "SQ8";
-      case faiss::ScalarQuantizer::QT_4bit:
-        return "SQ4";
-      case faiss::ScalarQuantizer::QT_6bit:
-        return "SQ6";
-      case faiss::ScalarQuantizer::QT_fp16:
-        return "SQfp16";
-      case faiss::ScalarQuantizer::QT_bf16:
-        return "SQbf16";
-      default:
-        return "SQ";
-    }
-  }
-  return kind_of(index);
 }
 
 Metric metric_of(const faiss::Index* index) {

@@ -23,8 +23,6 @@ std::shared_ptr<Region> read_region(const std::string& path, const Ticket& ticke
 // Writes the index so that plain FAISS reads it: explicit ids become an IndexIDMap2. No row may be dead.
 void write_faiss(const Body& body, Sink& sink, const Ticket& ticket);
 
-// The factory string that makes such an index, as far as it can be told from the outside.
-std::string describe(const faiss::Index* index);
 // The metric of an index that carries no name for it: `cosine` cannot be told from `ip`.
 Metric metric_of(const faiss::Index* index);
 
