@@ -6,7 +6,6 @@
  */
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { setPriority } from 'node:os';
 import { parseArgs } from 'node:util';
 import { StaticEmbedder } from '../../dist/src/embed/static/embedder.js';
 import { writeStaticModel } from '../../dist/src/embed/static/folder.js';
@@ -36,7 +35,6 @@ await runMain(async () => {
       date: { type: 'string', default: new Date().toISOString().slice(0, 10) },
     },
   });
-  setPriority(10); // twenty minutes of one core should not be felt
   const shared = resolve(process.env.QUIVER_SHARED ?? join(ROOT, '..', 'shared'));
   const folder = join(shared, 'models', 'all-MiniLM-L6-v2-int8');
   if (!existsSync(folder))

@@ -12,11 +12,14 @@ export const PLAN = {
   dim: 256,
   bits: /** @type {4 | 8} */ (4),
   /** A word that the teacher splits gets a row of its own when it is in so many texts. */
-  leastTexts: 4,
+  leastTexts: 3,
+  /** Those in so many texts are shown to the fit three times, the others twice. */
+  frequent: 4,
   sets: {
     synth: Infinity,
     synth2: Infinity,
-    synth3: 20_000,
+    synth3: Infinity,
+    synth4: Infinity,
     mix: Infinity,
     examples: 12_000,
     go: 8000,
@@ -32,12 +35,18 @@ export const PLAN = {
  * @param {{ onProgress: (name: string, progress: import('../../lib/types.ts').Progress) => void, signal: AbortSignal }} options
  */
 export async function makeTable(teacher, embed, { onProgress, signal }) {
-  const { dim, bits, leastTexts } = PLAN;
+  const { dim, bits, leastTexts, frequent } = PLAN;
   const found = await trainingTexts(teacher.tokens);
   const kept = worthKeeping(teacher.tokens);
-  const real = [...found.paras, ...found.sents, ...found.go, ...found.glosses, ...found.examples];
-  const words = splitWords(real, Vocabulary.of(kept), leastTexts).map(({ word }) => word);
-  const sets = { ...found, synth3: rareWordLists(words, teacher.tokens) };
+  const real = [found.paras, found.sents, found.go, found.goNames, found.glosses, found.examples].flat();
+  const split = splitWords(real, Vocabulary.of(kept), leastTexts);
+  const words = split.map(({ word }) => word);
+  const often = split.filter(({ texts }) => texts >= frequent).length;
+  const sets = {
+    ...found,
+    synth3: rareWordLists(words.slice(0, often), teacher.tokens, { times: 3, seed: 7 }),
+    synth4: rareWordLists(words.slice(often), teacher.tokens, { times: 2, seed: 8 }),
+  };
 
   const tokenVectors = await embed('tokens', teacher.tokens);
   const wordVectors = await embed('words', words);

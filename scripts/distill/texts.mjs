@@ -1,6 +1,6 @@
 /** The texts that the small model is fitted on, by name. The same seed and the same package index give the same texts. */
 import { random } from '../../dist/src/embed/fit/random.js';
-import { isProse, oneLine, sentencesOf, varied } from './clean.mjs';
+import { isProse, oneLine, sentencesOf, varied, wordCount } from './clean.mjs';
 import { descriptionParagraphs, geneOntology, wordnet } from './sources.mjs';
 import { mixedSentences, pieceLists, wordLists } from './synthetic.mjs';
 
@@ -25,7 +25,8 @@ function wholeWords(tokens) {
  * @property {string[]} synth2 the same with endings
  * @property {string[]} mix real sentences with random words in them
  * @property {string[]} examples of WordNet
- * @property {string[]} go terms and definitions of the Gene Ontology
+ * @property {string[]} go definitions and long names of the Gene Ontology
+ * @property {string[]} goNames its short names
  * @property {string[]} glosses of WordNet
  * @property {string[]} sents sentences of package descriptions
  * @property {string[]} paras paragraphs of package descriptions
@@ -68,7 +69,9 @@ export async function trainingTexts(tokens) {
       random: pick,
     }),
     examples,
-    go,
+    // Names of less than six words teach little that definitions do not.
+    go: go.filter((text) => wordCount(text) >= 6),
+    goNames: go.filter((text) => wordCount(text) < 6),
     glosses,
     sents: sents.slice(0, 45_000),
     paras: paras.slice(0, 11_000),
@@ -87,18 +90,19 @@ function termTexts({ term, definition, synonyms }) {
 }
 
 /**
- * Lists in which words that the teacher splits stand beside words that it knows, each word three times.
+ * Lists in which words that the teacher splits stand beside words that it knows.
  *
  * @param {readonly string[]} words that it splits
  * @param {readonly string[]} tokens of the teacher's vocabulary
+ * @param {{ times: number, seed: number }} options how often each word comes
  */
-export function rareWordLists(words, tokens) {
-  const pick = random(7);
+export function rareWordLists(words, tokens, { times, seed }) {
+  const pick = random(seed);
   const known = wholeWords(tokens);
   const texts = [];
-  for (let time = 0; time < 3; time++) {
+  for (let time = 0; time < times; time++) {
     const order = pick.shuffle([...words]);
-    for (let from = 0; from < order.length;) {
+    for (let from = 0; from < order.length; ) {
       const count = 1 + pick.below(3);
       const list = order.slice(from, from + count);
       from += count;

@@ -176,7 +176,8 @@ export async function writeStaticModel(
     await rm(folder, { recursive: true, force: true });
     await rename(temporary, folder);
   } catch (cause) {
-    await rm(temporary, { recursive: true, force: true });
+    // What hinders the writing may hinder this too; the first error is the one to tell.
+    await rm(temporary, { recursive: true, force: true }).catch(() => undefined);
     throw new QuiverError('E_IO', `Writing the model to ${folder} failed: ${(cause as Error).message}`, { cause });
   }
 }

@@ -79,10 +79,13 @@ export function unpackRows(bytes: Uint8Array, bits: Bits): Int8Array {
     rows.set(new Int8Array(bytes.buffer, bytes.byteOffset, bytes.length));
     return rows;
   }
-  for (let i = 0; i < bytes.length; i++) {
-    const byte = bytes[i] as number;
-    rows[2 * i] = (byte << 28) >> 28;
-    rows[2 * i + 1] = (byte << 24) >> 28;
-  }
+  // Two numbers of a byte are written at once: a third of the time of opening goes here.
+  const pairs = new Uint16Array(rows.buffer);
+  for (let i = 0; i < bytes.length; i++) pairs[i] = PAIRS[bytes[i] as number] as number;
   return rows;
 }
+
+/** The two numbers that each byte holds, as two bytes in the order of memory. */
+const PAIRS = new Uint16Array(
+  Int8Array.from({ length: 512 }, (_, i) => ((i >> 1) << (i % 2 === 0 ? 28 : 24)) >> 28).buffer,
+);
