@@ -99,7 +99,7 @@ export class AutoTier {
       if (current === spec.factory) this.#reason = reason;
       return;
     }
-    this.#moving = call<void>((_, number) => this.#native.rebuild(number, spec)).then(
+    this.#moving = call((_, number) => this.#native.rebuild(number, spec)).then(
       () => {
         this.#moving = undefined;
         this.#reason = reason;

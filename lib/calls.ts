@@ -70,7 +70,7 @@ export function checkCall(options: LongCallOptions): void {
  * `atOnce`: reject as soon as the signal fires (reads). Otherwise the native side answers the abort itself, so that
  * the caller learns how far a write came.
  */
-export async function call<T>(
+export async function call<T = undefined>(
   start: (module: Addon, call: number) => void,
   options: LongCallOptions = {},
   atOnce = false,
@@ -92,14 +92,10 @@ export async function call<T>(
         };
         signal.addEventListener('abort', onAbort, { once: true });
       }
-      try {
-        start(module, number);
-      } catch (error) {
-        running.delete(number);
-        reject(error);
-      }
+      start(module, number); // what it throws rejects
     });
   } catch (error) {
+    running.delete(number);
     // Made here, after the await: the stack then leads back through the caller's awaits.
     throw fromNative(error, signal?.aborted === true ? signal.reason : undefined);
   } finally {

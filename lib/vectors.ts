@@ -110,7 +110,7 @@ export function toVectors(name: string, input: VectorsInput, dim: number): { dat
 export function checkQuery(query: Float32Array): void {
   let sum = 0;
   for (let i = 0; i < query.length; i++) {
-    const value = query[i] as number;
+    const value = query[i];
     sum += value * value;
   }
   if (sum <= MAX_SQUARED_NORM) return; // false for NaN

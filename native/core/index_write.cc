@@ -49,7 +49,7 @@ void IndexState::train(Staging vectors, const std::optional<Spec>& spec, const T
     throw Error(code::kArgument,
                 "Training needs at least as many vectors as lists: nlist is " + std::to_string(lists->nlist) +
                     ", but " + std::to_string(vectors.size()) + " vectors came. Give more vectors or a smaller nlist.",
-                ">= " + std::to_string(lists->nlist) + " vectors", std::to_string(vectors.size()));
+                ">= " + std::to_string(lists->nlist) + " vectors", std::to_string(vectors.size()) + " vectors");
   }
   // FAISS wants one block. The pieces go as they are copied.
   std::vector<float> block;

@@ -253,6 +253,17 @@ RangeHits Searcher::range(int64_t n, const float* x, float radius, int nprobe) c
   const faiss::Index* target = &index_;
   // A graph finds what is near its path, not all within a radius: its vectors are compared one by one instead.
   if (const auto* graph = as_hnsw(&index_)) target = graph->storage;
+  if (needs_range_scan(*target)) {
+    for (int64_t q = 0; q < n; q++) {
+      range_scan(*target, x + q * target->d, radius, [&](int64_t row, float distance) {
+        if (!allowed(row)) return;
+        hits.rows.push_back(row);
+        hits.distances.push_back(distance);
+      });
+      hits.offsets[static_cast<size_t>(q) + 1] = hits.rows.size();
+    }
+    return hits;
+  }
   const LiveSelector live(ids_);
   std::optional<RowSetSelector> chosen;
   const faiss::IDSelector* selector = nullptr;
