@@ -44,7 +44,10 @@ async function run({ quick, rounds }: Context): Promise<Outcome> {
   const times = await alternate(
     [
       { name: 'tokenizer', run: () => timed(() => texts.forEach((text) => tokenizer.encode(text))) },
-      { name: 'one thread', run: () => timed(() => texts.forEach((text, i) => encoder.encode(text, out, i * model.table.dim))) },
+      {
+        name: 'one thread',
+        run: () => timed(() => texts.forEach((text, i) => encoder.encode(text, out, i * model.table.dim))),
+      },
       { name: 'embed()', run: () => timedAsync(() => embedder.embed(texts)) },
       { name: 'open', run: () => timedAsync(() => readStaticModel(defaultModelFolder())) },
     ],
@@ -56,7 +59,10 @@ async function run({ quick, rounds }: Context): Promise<Outcome> {
   await embedder.close();
   const speed = (name: string) => rate(times, name, texts.length);
   const open = spread(timesOf(times, 'open').map((seconds) => seconds * 1000));
-  const row = (name: string, cells: readonly number[], digits: number) => [name, ...cells.map((cell) => cell.toFixed(digits))];
+  const row = (name: string, cells: readonly number[], digits: number) => [
+    name,
+    ...cells.map((cell) => cell.toFixed(digits)),
+  ];
   const rows = ['tokenizer', 'one thread', 'embed()'].map((name) => {
     const { median, min, max } = speed(name);
     return row(`${name}, texts/s`, [median, min, max], 0);
@@ -79,8 +85,18 @@ async function run({ quick, rounds }: Context): Promise<Outcome> {
       atMost('event-loop delay p99 while it embeds many texts', loop.p99, GOAL_DELAY_MS, 'ms'),
       atMost('event-loop delay p99 while it embeds 500', small.p99, GOAL_DELAY_MS, 'ms'),
     ],
-    measured: { tokenizer: speed('tokenizer'), oneThread: speed('one thread'), embed: speed('embed()'), open, loop, small, idle },
-    notes: [`The delay contains the 1 ms by which it is sampled; an idle loop showed a p99 of ${idle.p99.toFixed(1)} ms.`],
+    measured: {
+      tokenizer: speed('tokenizer'),
+      oneThread: speed('one thread'),
+      embed: speed('embed()'),
+      open,
+      loop,
+      small,
+      idle,
+    },
+    notes: [
+      `The delay contains the 1 ms by which it is sampled; an idle loop showed a p99 of ${idle.p99.toFixed(1)} ms.`,
+    ],
   };
 }
 

@@ -7,11 +7,11 @@ const three = (value) => value.toFixed(3);
 
 /**
  * @param {object} facts
- * @param {import('../../src/embed/static/folder.ts').StaticModelInfo} facts.info
+ * @param {import('../../dist/src/embed/static/folder.js').StaticModelInfo} facts.info
  * @param {number} facts.tokens
  * @param {Record<string, number>} facts.counts texts of each set
  * @param {number} facts.kept
- * @param {import('../../src/embed/fit/train.ts').TrainSettings} facts.settings
+ * @param {import('../../dist/src/embed/fit/train.js').TrainSettings} facts.settings
  * @param {Scores} facts.scores
  * @param {Scores} facts.teacher
  * @param {string} facts.date

@@ -32,7 +32,7 @@ export const PLAN = {
 /**
  * @param {import('./teacher.mjs').Teacher} teacher
  * @param {(name: string, texts: readonly string[]) => Promise<Float32Array>} embed asks the teacher, or its cache
- * @param {{ onProgress: (name: string, progress: import('../../lib/types.ts').Progress) => void, signal: AbortSignal }} options
+ * @param {{ onProgress: (name: string, progress: import('../../dist/lib/index.js').Progress) => void, signal: AbortSignal }} options
  */
 export async function makeTable(teacher, embed, { onProgress, signal }) {
   const { dim, bits, leastTexts, frequent } = PLAN;

@@ -102,7 +102,7 @@ export function rareWordLists(words, tokens, { times, seed }) {
   const texts = [];
   for (let time = 0; time < times; time++) {
     const order = pick.shuffle([...words]);
-    for (let from = 0; from < order.length; ) {
+    for (let from = 0; from < order.length;) {
       const count = 1 + pick.below(3);
       const list = order.slice(from, from + count);
       from += count;

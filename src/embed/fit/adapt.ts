@@ -4,9 +4,10 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
-import { aborted, checkCall } from '../../../lib/calls.js';
-import { QuiverError, checkInteger, wrongArgument } from '../../../lib/errors.js';
+import { aborted } from '../../../lib/calls.js';
+import { QuiverError, checkInteger } from '../../../lib/errors.js';
 import type { LongCallOptions } from '../../../lib/index.js';
+import { checkEmbed } from '../check.js';
 import type { Embedder } from '../embedder.js';
 import { neighbourAgreement } from '../evaluate/agreement.js';
 import type { StaticModel } from '../static/folder.js';
@@ -51,10 +52,6 @@ const MOST_HELD_OUT = 1000;
 const DEFAULT_WORDS = 20_000;
 
 function distinct(texts: readonly string[], seed: number): string[] {
-  if (!Array.isArray(texts)) throw wrongArgument('texts', 'an array of strings', texts);
-  texts.forEach((text: unknown, i) => {
-    if (typeof text !== 'string') throw wrongArgument(`texts[${i}]`, 'a string', text);
-  });
   const found = [...new Set(texts)].filter((text) => text.trim() !== '');
   if (found.length < FEWEST_TEXTS) {
     const message = `Fitting needs at least ${FEWEST_TEXTS} different texts, but there are ${found.length}. Add documents first.`;
@@ -86,7 +83,7 @@ export async function adaptModel(
   texts: readonly string[],
   options: AdaptOptions = {},
 ): Promise<Adapted> {
-  checkCall(options);
+  checkEmbed(texts, options);
   const { name, leastTexts = 4, mostWords = DEFAULT_WORDS, seed = 1, ...call } = options;
   checkInteger('leastTexts', leastTexts, 1, 2 ** 31);
   checkInteger('mostWords', mostWords, 0, 1_000_000);

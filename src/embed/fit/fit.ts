@@ -81,17 +81,19 @@ export async function fitTable(input: FitInput, options: FitOptions = {}): Promi
   let onAbort: (() => void) | undefined;
   try {
     const losses = new Promise<number[]>((resolve, reject) => {
-      onAbort = () => reject(aborted(signal as AbortSignal));
+      onAbort = () => {
+        if (signal !== undefined) reject(aborted(signal));
+      };
       signal?.addEventListener('abort', onAbort, { once: true });
       worker.once('error', reject);
       worker.on('message', ({ step, steps, losses: found, done }: FitReport) => {
         try {
           report ??= progressReporter('fit', steps, { ...(onProgress && { onProgress }) });
-          if (!done) report(step);
+          report(step);
+          if (done) resolve(found);
         } catch (thrown) {
           reject(thrown as Error);
         }
-        if (done) resolve(found);
       });
     });
     losses.catch(() => undefined); // awaited below, after the texts are sent

@@ -15,8 +15,8 @@ const encoded: Int32Array[] = [];
 
 function packed(): { ids: Int32Array; starts: Int32Array } {
   const starts = new Int32Array(encoded.length + 1);
-  encoded.forEach((ids, i) => (starts[i + 1] = (starts[i] as number) + ids.length));
-  const ids = new Int32Array(starts[encoded.length] as number);
+  encoded.forEach((ids, i) => (starts[i + 1] = starts[i] + ids.length));
+  const ids = new Int32Array(starts[encoded.length]);
   encoded.forEach((tokens, i) => ids.set(tokens, starts[i]));
   return { ids, starts };
 }
@@ -24,12 +24,14 @@ function packed(): { ids: Int32Array; starts: Int32Array } {
 function run(): void {
   const losses: number[] = [];
   let last = 0;
+  let all = 0;
   let [sum, batches] = [0, 0];
-  const report = (step: number, steps: number, done: boolean): void => {
-    const message: FitReport = { step, steps, losses, done };
+  const report = (step: number, done: boolean): void => {
+    const message: FitReport = { step, steps: all, losses, done };
     parentPort?.postMessage(message);
   };
   const onBatch = (step: number, steps: number, loss: number): void => {
+    all = steps;
     sum += loss;
     batches++;
     if (batches === steps / settings.epochs) {
@@ -38,10 +40,10 @@ function run(): void {
     }
     if (performance.now() - last < REPORT_MS) return;
     last = performance.now();
-    report(step, steps, false);
+    report(step, false);
   };
   train({ ...settings, rows, dim, texts: packed(), targets, random: random(seed), onBatch });
-  report(0, 0, true);
+  report(all, true);
 }
 
 parentPort?.on('message', ({ texts, last }: FitTexts) => {

@@ -39,9 +39,9 @@ export class Encoder {
     this.addTokens();
     const { sum, dim } = this;
     let squared = 0;
-    for (let d = 0; d < dim; d++) squared += (sum[d] as number) * (sum[d] as number);
+    for (let d = 0; d < dim; d++) squared += sum[d] * sum[d];
     const scale = squared > 0 ? 1 / Math.sqrt(squared) : 0;
-    for (let d = 0; d < dim; d++) into[at + d] = (sum[d] as number) * scale;
+    for (let d = 0; d < dim; d++) into[at + d] = sum[d] * scale;
   }
 
   /** A whole text at once. */
@@ -58,21 +58,21 @@ export class Encoder {
     const { ids, count } = this.tokenizer;
     let t = 0;
     for (; t + 4 <= count; t += 4) {
-      const [a, b, c, d] = [ids[t] as number, ids[t + 1] as number, ids[t + 2] as number, ids[t + 3] as number];
-      const [scaleA, scaleB] = [scales[a] as number, scales[b] as number];
-      const [scaleC, scaleD] = [scales[c] as number, scales[d] as number];
+      const [a, b, c, d] = [ids[t], ids[t + 1], ids[t + 2], ids[t + 3]];
+      const [scaleA, scaleB] = [scales[a], scales[b]];
+      const [scaleC, scaleD] = [scales[c], scales[d]];
       const [fromA, fromB, fromC, fromD] = [a * dim, b * dim, c * dim, d * dim];
       for (let i = 0; i < dim; i++) {
-        const left = scaleA * (rows[fromA + i] as number) + scaleB * (rows[fromB + i] as number);
-        const right = scaleC * (rows[fromC + i] as number) + scaleD * (rows[fromD + i] as number);
-        sum[i] = (sum[i] as number) + (left + right);
+        const left = scaleA * rows[fromA + i] + scaleB * rows[fromB + i];
+        const right = scaleC * rows[fromC + i] + scaleD * rows[fromD + i];
+        sum[i] = sum[i] + (left + right);
       }
     }
     for (; t < count; t++) {
-      const id = ids[t] as number;
-      const scale = scales[id] as number;
+      const id = ids[t];
+      const scale = scales[id];
       const from = id * dim;
-      for (let i = 0; i < dim; i++) sum[i] = (sum[i] as number) + scale * (rows[from + i] as number);
+      for (let i = 0; i < dim; i++) sum[i] = sum[i] + scale * rows[from + i];
     }
   }
 }

@@ -107,7 +107,7 @@ async function readConfig(folder: string): Promise<Config> {
 
 async function readVerified(folder: string, name: string, { files }: Config): Promise<Buffer> {
   const bytes = await readModelFile(folder, name);
-  const expected = files[name] as { bytes: number; sha256: string };
+  const expected = files[name];
   if (bytes.length !== expected.bytes) {
     throw corrupt(join(folder, name), `${expected.bytes} bytes`, `${bytes.length} bytes`);
   }

@@ -56,8 +56,8 @@ export function quantise(rows: Float32Array, dim: number, bits: Bits): Pick<Stat
 export function widen({ rows, scales, dim }: StaticTable): Float32Array {
   const wide = new Float32Array(rows.length);
   for (let row = 0; row < scales.length; row++) {
-    const scale = scales[row] as number;
-    for (let i = row * dim; i < (row + 1) * dim; i++) wide[i] = (rows[i] as number) * scale;
+    const scale = scales[row];
+    for (let i = row * dim; i < (row + 1) * dim; i++) wide[i] = rows[i] * scale;
   }
   return wide;
 }
@@ -67,7 +67,7 @@ export function packRows(rows: Int8Array, bits: Bits): Uint8Array {
   if (bits === 8) return new Uint8Array(rows);
   const bytes = new Uint8Array(rows.length / 2);
   for (let i = 0; i < bytes.length; i++) {
-    bytes[i] = ((rows[2 * i] as number) & 15) | (((rows[2 * i + 1] as number) & 15) << 4);
+    bytes[i] = (rows[2 * i] & 15) | ((rows[2 * i + 1] & 15) << 4);
   }
   return bytes;
 }
@@ -81,7 +81,7 @@ export function unpackRows(bytes: Uint8Array, bits: Bits): Int8Array {
   }
   // Two numbers of a byte are written at once: a third of the time of opening goes here.
   const pairs = new Uint16Array(rows.buffer);
-  for (let i = 0; i < bytes.length; i++) pairs[i] = PAIRS[bytes[i] as number] as number;
+  for (let i = 0; i < bytes.length; i++) pairs[i] = PAIRS[bytes[i]];
   return rows;
 }
 

@@ -63,15 +63,15 @@ export class Vocabulary {
   find(hash: number, units: Uint16Array, from: number, length: number): number {
     const { places, mask } = this;
     for (let place = firstPlace(hash, mask); ; place = (place + 1) & mask) {
-      const id = (places[place * 2 + 1] as number) - 1;
+      const id = places[place * 2 + 1] - 1;
       if (id < 0) return -1;
       if (places[place * 2] === hash && this.matches(id, units, from, length)) return id;
     }
   }
 
   private matches(id: number, units: Uint16Array, from: number, length: number): boolean {
-    const start = this.starts[id] as number;
-    if ((this.starts[id + 1] as number) - start !== length) return false;
+    const start = this.starts[id];
+    if (this.starts[id + 1] - start !== length) return false;
     for (let i = 0; i < length; i++) if (this.units[start + i] !== units[from + i]) return false;
     return true;
   }
@@ -101,7 +101,7 @@ function partsOf(tokens: readonly string[]): VocabularyParts {
   tokens.forEach((token, id) => {
     const isPiece = token.startsWith(CONTINUATION);
     let hash = isPiece ? PIECE_SEED : WORD_SEED;
-    const start = starts[id] as number;
+    const start = starts[id];
     let end = start;
     for (let i = isPiece ? CONTINUATION.length : 0; i < token.length; i++) {
       const unit = token.charCodeAt(i);

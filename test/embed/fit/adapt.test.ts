@@ -45,7 +45,7 @@ describe('embed/fit: a model fitted to a collection', () => {
     const noise = random(2);
     const rows = new Float32Array(kept.length * dim);
     kept.forEach(({ id }, row) => {
-      for (let d = 0; d < dim; d++) rows[row * dim + d] = wide[id * dim + d]! + (noise.next() - 0.5) * 0.15;
+      for (let d = 0; d < dim; d++) rows[row * dim + d] = wide[id * dim + d] + (noise.next() - 0.5) * 0.15;
     });
     const tokens = kept.map(({ token }) => token);
     student = {
@@ -70,7 +70,7 @@ describe('embed/fit: a model fitted to a collection', () => {
       onProgress: (progress) => seen.push(progress),
     });
     assert.ok(agreement.after > agreement.before + 0.05, `${agreement.before} before, ${agreement.after} after`);
-    assert.ok(losses.at(-1)! < losses[0]! / 2, losses.join(' '));
+    assert.ok(losses.at(-1)! < losses[0] / 2, losses.join(' '));
     assert.equal(losses.length, 12);
     assert.deepEqual(counts, { learned: 810, heldOut: 90 });
     assert.ok(newWords > 20, `${newWords} new words`);
@@ -118,7 +118,7 @@ describe('embed/fit: a model fitted to a collection', () => {
   });
 
   it('refuses fewer texts than a fit can learn from', async () => {
-    const many = [...texts.slice(0, 99), texts[0]!, ' '];
+    const many = [...texts.slice(0, 99), texts[0], ' '];
     await fails(adaptModel(student, teacher, many), {
       code: 'E_ARGUMENT',
       message: 'Fitting needs at least 100 different texts, but there are 99. Add documents first.',

@@ -59,7 +59,7 @@ describe('embed/static: the model folder', () => {
       const file = join(folder, name);
       const bytes = readFileSync(file);
       const place = Math.min(bytes.length - 1, Math.floor(bytes.length * at));
-      bytes[place] = bytes[place]! ^ 1;
+      bytes[place] = bytes[place] ^ 1;
       writeFileSync(file, bytes);
       return fails(openStaticEmbedder(folder), {
         code: 'E_CORRUPT',
@@ -224,7 +224,7 @@ describe('embed/static: the table', () => {
         const [from, to] = [row * 8, (row + 1) * 8];
         const peak = Math.max(...rows.slice(from, to).map(Math.abs));
         for (let i = from; i < to; i++) {
-          assert.ok(Math.abs(wide[i]! - rows[i]!) <= peak * most + 1e-6, `${wide[i]!} for ${rows[i]!}`);
+          assert.ok(Math.abs(wide[i] - rows[i]) <= peak * most + 1e-6, `${wide[i]} for ${rows[i]}`);
         }
       }
       assert.ok(wide.subarray(8, 16).every((value) => value === 0));
