@@ -12,7 +12,7 @@ import { writeStaticModel } from '../../dist/src/embed/static/folder.js';
 import { cacheFolder } from '../lib/cache.mjs';
 import { SupplyError, runMain } from '../lib/errors.mjs';
 import { ROOT } from '../lib/native-build.mjs';
-import { say } from '../lib/progress.mjs';
+import { Progress, say } from '../lib/progress.mjs';
 import { modelCard } from './card.mjs';
 import { makeTable, PLAN } from './make.mjs';
 import { scoresOf } from './scores.mjs';
@@ -20,7 +20,7 @@ import { openTeacher } from './teacher.mjs';
 import { embedCached } from './vector-cache.mjs';
 
 const NAME = 'quiver-static-256';
-/** The teacher's own scores with these weights and measures: research/static-model.md of the shared folder, and `--teacher`. */
+/** The teacher's own, by the same measures (research/static-model.md of the shared folder): embedding all of it again takes half an hour. */
 const TEACHER_SCORES = {
   stsb: { dev: 0.867, test: 0.82 },
   scifact: { train: 0.661, test: 0.647 },
@@ -39,18 +39,21 @@ await runMain(async () => {
   const folder = join(shared, 'models', 'all-MiniLM-L6-v2-int8');
   if (!existsSync(folder))
     throw new SupplyError(`expected the teacher in ${folder}, found nothing. Set QUIVER_SHARED.`);
-  const controller = new AbortController();
-  process.once('SIGINT', () => controller.abort());
 
   const teacher = await openTeacher(folder);
   const vectors = join(cacheFolder(), 'distill', `teacher-${teacher.fingerprint.slice(0, 8)}.vectors`);
-  const embed = (/** @type {string} */ name, /** @type {readonly string[]} */ texts) =>
-    embedCached(teacher, vectors, texts, (done, total) => say(`teacher: ${name} ${done}/${total}`));
+  const embed = async (/** @type {string} */ name, /** @type {readonly string[]} */ texts) => {
+    const progress = new Progress(`the teacher reads ${name}`);
+    const found = await embedCached(teacher, vectors, texts, (done, total) => progress.update(done / total));
+    progress.done(`${texts.length} texts`);
+    return found;
+  };
   say('reading the texts');
+  const fitting = new Progress('fitting');
   const made = await makeTable(teacher, embed, {
-    signal: controller.signal,
-    onProgress: (name, { done, total }) => say(`${name}: ${done}/${total}`),
+    onProgress: ({ done, total }) => fitting.update(done / total),
   });
+  fitting.done();
   await teacher.close();
   say(`mean of 1 - cosine to the teacher by epoch: ${made.losses.map((loss) => loss.toFixed(4)).join(' ')}`);
 
@@ -71,6 +74,7 @@ await runMain(async () => {
     ...made,
     info,
     tokens: made.tokens.length,
+    least: PLAN.leastTexts,
     scores,
     teacher: TEACHER_SCORES,
     date: String(values.date),

@@ -21,20 +21,20 @@ export const PLAN = {
     synth3: Infinity,
     synth4: Infinity,
     mix: Infinity,
-    examples: 12_000,
-    go: 8000,
-    glosses: 15_000,
-    sents: 24_000,
-    paras: 7000,
+    examples: 10_000,
+    go: 4000,
+    glosses: 5000,
+    sents: 5000,
+    paras: 2400,
   },
 };
 
 /**
  * @param {import('./teacher.mjs').Teacher} teacher
  * @param {(name: string, texts: readonly string[]) => Promise<Float32Array>} embed asks the teacher, or its cache
- * @param {{ onProgress: (name: string, progress: import('../../dist/lib/index.js').Progress) => void, signal: AbortSignal }} options
+ * @param {{ onProgress: (progress: import('../../dist/lib/index.js').Progress) => void }} options
  */
-export async function makeTable(teacher, embed, { onProgress, signal }) {
+export async function makeTable(teacher, embed, { onProgress }) {
   const { dim, bits, leastTexts, frequent } = PLAN;
   const found = await trainingTexts(teacher.tokens);
   const kept = worthKeeping(teacher.tokens);
@@ -77,7 +77,7 @@ export async function makeTable(teacher, embed, { onProgress, signal }) {
     counts[name] = set.length;
   }
   const input = { vocabulary, dim, rows: start, texts, targets: joined(parts) };
-  const { rows, losses } = await fitTable(input, { signal, onProgress: (progress) => onProgress('fit', progress) });
+  const { rows, losses } = await fitTable(input, { onProgress });
   return {
     tokens,
     vocabulary,

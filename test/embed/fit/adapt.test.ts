@@ -70,7 +70,7 @@ describe('embed/fit: a model fitted to a collection', () => {
       onProgress: (progress) => seen.push(progress),
     });
     assert.ok(agreement.after > agreement.before + 0.05, `${agreement.before} before, ${agreement.after} after`);
-    assert.ok(losses.at(-1)! < losses[0] / 2, losses.join(' '));
+    assert.ok(losses.at(-1)! < losses[0] * 0.6, losses.join(' '));
     assert.equal(losses.length, 12);
     assert.deepEqual(counts, { learned: 810, heldOut: 90 });
     assert.ok(newWords > 20, `${newWords} new words`);
