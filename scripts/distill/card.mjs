@@ -36,8 +36,8 @@ the sum of its tokens' vectors, brought to length 1. It was distilled from sente
 
 ## Scores
 
-Measured by \`npm run distill\` on the files in this folder. Settings were chosen on STS-B dev and SciFact's train queries only; no text of a test set, and no document of
-SciFact or Cranfield, was used to make the model.
+Measured by \`npm run distill\` on the files in this folder. Settings were chosen on STS-B dev and SciFact's train queries only; no text of a test or dev
+set, and no document of SciFact or Cranfield, was used to make the model. Sentences of STS-B's train split were (not their scores), so STS-B is not a foreign domain to it.
 
 | model | STS-B dev | STS-B test | SciFact train queries | SciFact test | Cranfield | Cranfield S@5 |
 |---|---|---|---|---|---|---|
@@ -63,6 +63,7 @@ STS-B: Spearman's correlation. SciFact, Cranfield: nDCG@10 of exact dense search
 | mix | ${count('mix')} | real sentences with most content words exchanged for random ones |
 | examples, glosses | ${count('examples')} + ${count('glosses')} | example sentences and definitions of WordNet 3.0 |
 | go | ${count('go')} | terms and definitions of the Gene Ontology |
+| pairs | ${count('pairs')} | sentences of STS-B's train split that dev and test do not have, without their scores |
 | sents, paras | ${count('sents')} + ${count('paras')} | sentences and paragraphs of Debian's package descriptions |
 
 ## Notices

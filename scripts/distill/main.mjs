@@ -51,6 +51,7 @@ await runMain(async () => {
   say('reading the texts');
   const fitting = new Progress('fitting');
   const made = await makeTable(teacher, embed, {
+    data: join(shared, 'data'),
     onProgress: ({ done, total }) => fitting.update(done / total),
   });
   fitting.done();

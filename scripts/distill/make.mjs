@@ -24,6 +24,7 @@ export const PLAN = {
     examples: 10_000,
     go: 4000,
     glosses: 5000,
+    pairs: Infinity,
     sents: 5000,
     paras: 2400,
   },
@@ -32,11 +33,11 @@ export const PLAN = {
 /**
  * @param {import('./teacher.mjs').Teacher} teacher
  * @param {(name: string, texts: readonly string[]) => Promise<Float32Array>} embed asks the teacher, or its cache
- * @param {{ onProgress: (progress: import('../../dist/lib/index.js').Progress) => void }} options
+ * @param {{ data: string, onProgress: (progress: import('../../dist/lib/index.js').Progress) => void }} options
  */
-export async function makeTable(teacher, embed, { onProgress }) {
+export async function makeTable(teacher, embed, { data, onProgress }) {
   const { dim, bits, leastTexts, frequent } = PLAN;
-  const found = await trainingTexts(teacher.tokens);
+  const found = await trainingTexts(teacher.tokens, data);
   const kept = worthKeeping(teacher.tokens);
   const real = [found.paras, found.sents, found.go, found.goNames, found.glosses, found.examples].flat();
   const split = splitWords(real, Vocabulary.of(kept), leastTexts);

@@ -1,4 +1,6 @@
 /** The texts that the small model is fitted on, by name. The same seed and the same package index give the same texts. */
+import { join } from 'node:path';
+import { readSimilaritySet } from '../../dist/src/embed/evaluate/sets.js';
 import { random } from '../../dist/src/embed/fit/random.js';
 import { isProse, oneLine, sentencesOf, varied, wordCount } from './clean.mjs';
 import { descriptionParagraphs, geneOntology, wordnet } from './sources.mjs';
@@ -28,15 +30,17 @@ function wholeWords(tokens) {
  * @property {string[]} go definitions and long names of the Gene Ontology
  * @property {string[]} goNames its short names
  * @property {string[]} glosses of WordNet
+ * @property {string[]} pairs sentences of STS-B's train split, without their scores
  * @property {string[]} sents sentences of package descriptions
  * @property {string[]} paras paragraphs of package descriptions
  */
 
 /**
  * @param {readonly string[]} tokens of the teacher's vocabulary
+ * @param {string} data the folder of benchmarks; only sentences of STS-B's train split are taken from it
  * @returns {Promise<Texts>}
  */
-export async function trainingTexts(tokens) {
+export async function trainingTexts(tokens, data) {
   const pick = random(20_251);
   const words = wholeWords(tokens);
   const pieces = tokens.filter((token) => /^##[a-z]{2,}$/.test(token)).map((token) => token.slice(2));
@@ -73,9 +77,28 @@ export async function trainingTexts(tokens) {
     go: go.filter((text) => wordCount(text) >= 6),
     goNames: go.filter((text) => wordCount(text) < 6),
     glosses,
+    pairs: await pairSentences(join(data, 'stsb')),
     sents: sents.slice(0, 45_000),
     paras: paras.slice(0, 11_000),
   };
+}
+
+/** Sentences of the train split that neither dev nor test has: some captions are in several. @param {string} folder */
+async function pairSentences(folder) {
+  const sentences = async (/** @type {string} */ split) => {
+    const { first, second } = await readSimilaritySet(join(folder, `${split}.jsonl`));
+    return [...first, ...second];
+  };
+  const measured = new Set([...(await sentences('dev')), ...(await sentences('test'))].map(plain));
+  return [...new Set(await sentences('train'))].filter((sentence) => !measured.has(plain(sentence)));
+}
+
+/** @param {string} sentence letters and digits alone */
+function plain(sentence) {
+  return sentence
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, ' ')
+    .trim();
 }
 
 /** @param {import('./sources.mjs').Synset} synset */

@@ -53,7 +53,7 @@ export function quantise(rows: Float32Array, dim: number, bits: Bits): Pick<Stat
 }
 
 /** The rows with their full numbers again, to fit them further. */
-export function widen({ rows, scales, dim }: StaticTable): Float32Array {
+export function widen({ rows, scales, dim }: Omit<StaticTable, 'vocabulary'>): Float32Array {
   const wide = new Float32Array(rows.length);
   for (let row = 0; row < scales.length; row++) {
     const scale = scales[row];

@@ -39,6 +39,7 @@ describe('embed/fit: a model fitted to a collection', () => {
     teacher = new StaticEmbedder(model);
     const { dim } = model.table;
     const kept = model.tokens
+      .slice(0, 12_000)
       .map((token, id) => ({ token, id }))
       .filter(({ token }) => token === '[UNK]' || token.length < 8);
     const wide = widen(model.table);
@@ -86,22 +87,16 @@ describe('embed/fit: a model fitted to a collection', () => {
     assert.deepEqual(embedded, inMemory);
   });
 
-  it('gives the same model for the same seed', async () => {
-    const some = texts.slice(0, 150);
-    const [a, b] = [
-      await adaptModel(student, teacher, some, { epochs: 1 }),
-      await adaptModel(student, teacher, some, { epochs: 1 }),
-    ];
-    assert.deepEqual([...a.model.table.rows.subarray(0, 5000)], [...b.model.table.rows.subarray(0, 5000)]);
-  });
-
-  it('takes no new words when told so, and the name that it is given', async () => {
-    const { newWords, model } = await adaptModel(student, teacher, texts.slice(0, 150), {
-      epochs: 1,
-      mostWords: 0,
-      name: 'mine',
-    });
-    assert.deepEqual([newWords, model.info.name, model.tokens.length], [0, 'mine', student.tokens.length]);
+  it('gives the same model for the same seed; takes no new words when told so, and the name that it is given', async () => {
+    const options = { epochs: 1, mostWords: 0, name: 'mine' };
+    const first = await adaptModel(student, teacher, texts.slice(0, 150), options);
+    const second = await adaptModel(student, teacher, texts.slice(0, 150), options);
+    assert.deepEqual(
+      [first.newWords, first.model.info.name, first.model.tokens.length],
+      [0, 'mine', student.tokens.length],
+    );
+    assert.ok(first.model.table.rows.some((value, i) => value !== student.table.rows[i]));
+    assert.deepEqual([...second.model.table.rows], [...first.model.table.rows]);
   });
 
   it('is aborted in the middle of the fit', async () => {
