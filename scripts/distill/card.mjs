@@ -53,7 +53,7 @@ STS-B: Spearman's correlation. SciFact, Cranfield: nDCG@10 of exact dense search
 2. **Start**: the teacher's vector of each token alone, less the mean, in the ${info.dim} principal axes of all token vectors (not centred, so that cosines survive: they hold
    ${(kept * 100).toFixed(1)} % of the squared length), times 1e-4 / (1e-4 + the token's share of the text).
 3. **Fit**: the teacher embeds ${total} texts; Adam moves the rows so that the cosine between the sum of a text's rows and the teacher's vector of it grows
-   (loss 1 - cosine, ${settings.epochs} epochs, batches of ${settings.batch}, learning rate ${settings.learningRate} falling to 0).
+   (loss 1 - cosine, ${settings.epochs} epochs, batches of ${settings.batch}, learning rate ${settings.learningRate} falling to 0; texts of go, sents and paras come twice an epoch).
 4. **Store**: each row in ${info.bits} bits a number with a scale of its own.
 
 | texts | number | what |

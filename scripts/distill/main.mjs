@@ -49,12 +49,13 @@ await runMain(async () => {
     return found;
   };
   say('reading the texts');
-  const fitting = new Progress('fitting');
+  /** @type {Progress | undefined} */
+  let fitting;
   const made = await makeTable(teacher, embed, {
     data: join(shared, 'data'),
-    onProgress: ({ done, total }) => fitting.update(done / total),
+    onProgress: ({ done, total }) => (fitting ??= new Progress('fitting')).update(done / total),
   });
-  fitting.done();
+  fitting?.done();
   await teacher.close();
   say(`mean of 1 - cosine to the teacher by epoch: ${made.losses.map((loss) => loss.toFixed(4)).join(' ')}`);
 

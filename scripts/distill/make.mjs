@@ -15,6 +15,8 @@ export const PLAN = {
   leastTexts: 3,
   /** Those in so many texts are shown to the fit three times, the others twice. */
   frequent: 4,
+  /** Sets that the fit sees so often in each epoch: real text is dear to teach, and the nearest to what is searched. */
+  repeat: /** @type {Record<string, number>} */ ({ sents: 2, paras: 2, go: 2 }),
   sets: {
     synth: Infinity,
     synth2: Infinity,
@@ -25,8 +27,8 @@ export const PLAN = {
     go: 4000,
     glosses: 5000,
     pairs: Infinity,
-    sents: 5000,
-    paras: 2400,
+    sents: 10_000,
+    paras: 5500,
   },
 };
 
@@ -73,8 +75,11 @@ export async function makeTable(teacher, embed, { data, onProgress }) {
   const counts = {};
   for (const [name, most] of Object.entries(PLAN.sets)) {
     const set = sets[/** @type {keyof typeof sets} */ (name)].slice(0, most);
-    parts.push(normaliseRows(project(await embed(name, set), axes), dim));
-    texts.push(...set);
+    const targets = normaliseRows(project(await embed(name, set), axes), dim);
+    for (let time = PLAN.repeat[name] ?? 1; time > 0; time--) {
+      parts.push(targets);
+      texts.push(...set);
+    }
     counts[name] = set.length;
   }
   const input = { vocabulary, dim, rows: start, texts, targets: joined(parts) };

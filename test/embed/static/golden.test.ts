@@ -11,7 +11,7 @@ import { readRetrievalSet, readSimilaritySet } from '../../../src/embed/evaluate
 import { defaultModelFolder, openStaticEmbedder, type StaticEmbedder } from '../../../src/embed/static/embedder.js';
 import { needShared } from '../../support/skip.js';
 
-const FINGERPRINT = '778b253270058c3ec61a69925d1376d346d3f6dc6b3292b8406fc6f40de8a59d';
+const FINGERPRINT = '9faca61a6ca5b3a76cc60570400175ed91ed137b73d4315b55010bd061d87da7';
 
 /** The first eight numbers of each vector. */
 const GOLDEN: readonly (readonly [text: string, start: readonly number[]])[] = [];
@@ -51,7 +51,7 @@ describe('embed/static: the shipped model', () => {
     const test = await readSimilaritySet(needShared(this, 'data', 'stsb', 'test.jsonl'));
     near(await evaluateSimilarity(embedder, dev), card()[0]);
     near(await evaluateSimilarity(embedder, test), card()[1]);
-    assert.ok(card()[0] >= 0.82 && card()[1] >= 0.74, 'what the default model must reach');
+    assert.ok(card()[0] >= 0.83 && card()[1] >= 0.77, 'what the default model must reach');
   });
 
   it('is as good at retrieval as its card says', async function () {
@@ -59,6 +59,6 @@ describe('embed/static: the shipped model', () => {
     const cranfield = await readRetrievalSet(needShared(this, 'data', 'cranfield'));
     near((await evaluateRetrieval(embedder, scifact)).ndcg10, card()[3]);
     near((await evaluateRetrieval(embedder, cranfield)).ndcg10, card()[4]);
-    assert.ok(card()[3] >= 0.5 && card()[4] >= 0.43, 'what the default model must reach');
+    assert.ok(card()[3] >= 0.52 && card()[4] >= 0.43, 'what the default model must reach');
   });
 });

@@ -11,7 +11,8 @@ describe('embed/static: the embedding thread', () => {
   it('rejects all that waits when it dies, and says so once', async () => {
     let ends = 0;
     // A vocabulary without its parts: the thread throws as it starts.
-    const broken = { vocabulary: {} as Vocabulary, dim: 4, ...quantise(new Float32Array(4), 4, 8) };
+    const vocabulary = Object.create(Vocabulary.prototype) as Vocabulary;
+    const broken = { vocabulary, dim: 4, ...quantise(new Float32Array(4), 4, 8) };
     const thread = startThread(broken, () => ends++);
     const both = [thread.run(batch), thread.run({ ...batch, call: 2 })];
     for (const work of both) {
