@@ -17,6 +17,7 @@ import { random } from './random.js';
 import { inSharedMemory, runJob } from './thread.js';
 import type { TrainSettings } from './train.js';
 
+/** Settings of the training default to 10 epochs, and to batches of a fortieth of the texts (16 to 256). */
 export interface AdaptOptions extends LongCallOptions, Partial<TrainSettings> {
   /** Name of the new model. Default: that of the old one with `-fitted`. */
   name?: string;
@@ -45,6 +46,12 @@ const FEWEST_TEXTS = 100;
 const HELD_OUT_ONE_IN = 10;
 const MOST_HELD_OUT = 1000;
 const DEFAULT_WORDS = 20_000;
+const DEFAULT_EPOCHS = 10;
+
+/** A small collection gets small batches, so that it too is learned in some hundreds of steps. */
+function defaultsFor(texts: number): Partial<TrainSettings> {
+  return { epochs: DEFAULT_EPOCHS, batch: Math.max(16, Math.min(256, Math.round(texts / 40))) };
+}
 
 function distinct(texts: readonly string[], seed: number): string[] {
   const found = [...new Set(texts)].filter((text) => text.trim() !== '');
@@ -88,7 +95,7 @@ export async function adaptModel(
     heldOut,
     leastTexts,
     mostWords,
-    ...jobSettings(options),
+    ...jobSettings({ ...defaultsFor(all.length - heldOut), ...options }),
   };
   const { words, vocabulary, rows, scales, losses } = await runJob(job, all, call);
   const adapted = {

@@ -13,7 +13,7 @@ export interface TokenTexts {
 export interface TrainSettings {
   epochs: number;
   batch: number;
-  /** Falls to 0 in a straight line, after `warmUp` steps of rising. */
+  /** Falls to 0 in a straight line, after `warmUp` steps of rising (at most a tenth of all). */
   learningRate: number;
   warmUp: number;
 }
@@ -129,6 +129,8 @@ export function train(input: TrainInput): void {
   const order = Int32Array.from(texts.starts.subarray(1).keys()).filter((i) => texts.starts[i + 1] !== texts.starts[i]);
   const perEpoch = Math.ceil(order.length / batch);
   const steps = perEpoch * epochs;
+  // A short fit must not be over before the rate has risen.
+  const rising = Math.max(1, Math.min(warmUp, Math.round(steps / 10)));
   const places = Math.min(tokens, mostTokens(input));
   const touched: Touched = {
     place: new Int32Array(tokens),
@@ -157,7 +159,7 @@ export function train(input: TrainInput): void {
         spread(input, text, sum, touched, step);
       }
       const falling = learningRate * (1 - (step - 1) / steps);
-      adam(input, touched, mean, variance, step, falling * Math.min(1, step / warmUp));
+      adam(input, touched, mean, variance, step, falling * Math.min(1, step / rising));
       input.onBatch?.(step, steps, loss / (to - from));
     }
   }
