@@ -122,7 +122,7 @@ describe('lib: Index.merge', () => {
       await one.merge(two, { renumber: !own });
       assert.deepEqual([one.count, two.count], [2 * half, 0]);
       const { ids, distances } = await one.search(data, 1);
-      assert.equal(new Set(ids).size, 2 * half, 'a second call brings the rest');
+      assert.equal(new Set<unknown>(ids).size, 2 * half, 'a second call brings the rest');
       assert.ok(distances.every((distance) => distance < 1e-4));
     }
   });
