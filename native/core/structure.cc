@@ -148,19 +148,27 @@ void map_rows(faiss::Index* index, FairLock& lock) {
 
 namespace {
 
-// Every vector of FAISS that may be a view of a file.
+// The arrays that grow with the rows, each of which may be a view of a file.
 template <typename F>
-void for_each_viewable(faiss::Index* index, F&& visit) {
+void for_each_viewable_of_rows(faiss::Index* index, F&& visit) {
   walk(index, [&](faiss::Index* part) {
     if (auto* codes = as_codes(part)) visit(codes->codes);
     if (auto* hnsw = as_hnsw(part)) visit(hnsw->hnsw.neighbors);
     if (auto* ivf = as_ivf(part)) {
-      for_each_viewable(ivf->quantizer, visit);
       if (auto* lists = array_lists(ivf)) {
         for (auto& codes : lists->codes) visit(codes);
         for (auto& ids : lists->ids) visit(ids);
       }
     }
+  });
+}
+
+// These and the quantizers of lists.
+template <typename F>
+void for_each_viewable(faiss::Index* index, F&& visit) {
+  for_each_viewable_of_rows(index, visit);
+  walk(index, [&](faiss::Index* part) {
+    if (auto* ivf = as_ivf(part)) for_each_viewable(ivf->quantizer, visit);
   });
 }
 
@@ -170,8 +178,14 @@ void own_memory(faiss::Index* index, FairLock& lock) {
   for_each_viewable(index, [&](auto& data) { own(data, lock); });
 }
 
+void own_trained(faiss::Index* index, FairLock& lock) {
+  walk(index, [&](faiss::Index* part) {
+    if (auto* ivf = as_ivf(part)) own_memory(ivf->quantizer, lock);
+  });
+}
+
 void drop_views(faiss::Index* index) {
-  for_each_viewable(index, [](auto& data) { drop(data); });
+  for_each_viewable_of_rows(index, [](auto& data) { drop(data); });
 }
 
 bool has_views(const faiss::Index* index) {

@@ -101,7 +101,8 @@ TEST(FaissFile, TakesIdsFromMapsAndFromLists) {
     map_rows(body.index.get(), lock);
     std::vector<float> got(kDim);
     reconstruct_row(*body.index, body.rows.find(ids[5]), got.data());
-    if (factory == "IVF8,Flat") EXPECT_TRUE(std::equal(got.begin(), got.end(), x.begin() + 5 * kDim));
+    if (factory != "IVF8,Flat") continue;  // the others decode to something near
+    EXPECT_TRUE(std::equal(got.begin(), got.end(), x.begin() + 5 * kDim));
   }
 }
 
@@ -133,6 +134,7 @@ TEST(FaissFile, AMapOfRowsInTheFileIsMadeAnew) {
       ASSERT_TRUE(std::equal(got.begin(), got.end(), x.begin() + i * kDim)) << "id " << ids[static_cast<size_t>(i)];
     }
     // And a row that is added later has its place in it.
+    own_memory(body.index.get(), lock);
     body.index->add(1, x.data());
     reconstruct_row(*body.index, kRows, got.data());
     EXPECT_TRUE(std::equal(got.begin(), got.end(), x.begin()));
