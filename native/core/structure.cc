@@ -195,10 +195,31 @@ void for_each_viewable(faiss::Index* index, F&& visit, bool learned = false) {
   });
 }
 
+// These and the quantizers of lists.
+template <typename F>
+void for_each_viewable(faiss::Index* index, F&& visit) {
+  for_each_viewable_of_rows(index, visit);
+  walk(index, [&](faiss::Index* part) {
+    if (auto* ivf = as_ivf(part)) for_each_viewable(ivf->quantizer, visit);
+  });
+}
+
 }  // namespace
 
 void own_memory(faiss::Index* index, FairLock& lock) {
   for_each_viewable(index, [&](auto& data, bool) { own(data, lock); });
+}
+
+void own_trained(faiss::Index* index, FairLock& lock) {
+  walk(index, [&](faiss::Index* part) {
+    if (auto* ivf = as_ivf(part)) own_memory(ivf->quantizer, lock);
+  });
+}
+
+void own_trained(faiss::Index* index, FairLock& lock) {
+  for_each_viewable(index, [&](auto& data, bool learned) {
+    if (learned) own(data, lock);
+  });
 }
 
 void drop_views(faiss::Index* index) {

@@ -102,7 +102,8 @@ TEST(FaissFile, TakesIdsFromMapsAndFromLists) {
     map_rows(body.index.get(), lock);
     std::vector<float> got(kDim);
     reconstruct_row(*body.index, body.rows.find(ids[5]), got.data());
-    if (factory == "IVF8,Flat") EXPECT_TRUE(std::equal(got.begin(), got.end(), x.begin() + 5 * kDim));
+    if (factory != "IVF8,Flat") continue;  // the others decode to something near
+    EXPECT_TRUE(std::equal(got.begin(), got.end(), x.begin() + 5 * kDim));
   }
 }
 
