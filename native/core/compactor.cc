@@ -94,7 +94,7 @@ std::unique_ptr<faiss::Index> copy_live_rows(const Body& body) {
     entries->resize(list, kept);
   }
   const bool by_row = !lists->direct_map.no();
-  lists->direct_map.clear();
+  lists->direct_map = faiss::DirectMap();  // clear() would leave its kind, and then nothing fills it again
   for (faiss::Index* part = copy.get(); part != nullptr;) {
     part->ntotal = next;
     auto* transform = dynamic_cast<faiss::IndexPreTransform*>(part);
