@@ -26,10 +26,10 @@ function agree(ours: Answer, theirs: Answer): void {
     const near = (a: number, b: number): boolean => Math.abs(a - b) <= 1e-4 * Math.max(1, Math.abs(a), Math.abs(b));
     mine.distances.forEach((distance, i) => {
       const what = `query ${at / K}, place ${i}`;
-      assert.ok(near(distance, his.distances[i]!), `${what}: ${distance} here, ${his.distances[i]!} there`);
-      const place = his.ids.indexOf(mine.ids[i]!);
-      const other = place < 0 ? his.distances.at(-1)! : his.distances[place]!;
-      assert.ok(near(distance, other), `${what}: the id ${mine.ids[i]!} is not among ${his.ids.join()}`);
+      assert.ok(near(distance, his.distances[i]), `${what}: ${distance} here, ${his.distances[i]} there`);
+      const place = his.ids.indexOf(mine.ids[i]);
+      const other = place < 0 ? his.distances.at(-1)! : his.distances[place];
+      assert.ok(near(distance, other), `${what}: the id ${mine.ids[i]} is not among ${his.ids.join()}`);
     });
   }
 }
@@ -157,11 +157,11 @@ describe('lib: files of Python FAISS', function () {
         assert.deepEqual(await index.has(known.slice(remove, remove + 3) as number[]), [true, true, true]);
         if (remove > 0) assert.deepEqual(await index.has(known.slice(0, 2) as number[]), [false, false]);
         if (/^(IDMap2?,)?(Flat|HNSW16,Flat|IVF16,Flat)$/.test(factory)) {
-          const vectors = await index.get(known.slice(remove, remove + 2) as number[]);
+          const vectors = await index.get(known.slice(remove, remove + 2));
           assert.deepEqual(vectors, DATA.slice(remove * DIM, (remove + 2) * DIM));
         }
         agree(ours(keep(await Index.fromBuffer(await index.toBuffer())), effort(factory)), answer);
-        await index.remove(known.slice(remove, remove + 5) as number[]);
+        await index.remove(known.slice(remove, remove + 5));
         await index.add(row(DATA, 0, DIM));
         assert.equal(index.count, COUNT - remove - 4);
       });
