@@ -119,11 +119,14 @@ struct FaissWriter final : TicketWriter {
   Section vectors_section{0, 0};
 };
 
-const void* vectors_of(const faiss::Index* index) {
-  const faiss::Index* part = index;
-  if (const auto* graph = as_hnsw(part)) part = graph->storage;
-  const auto* codes = as_codes(part);
-  return codes != nullptr ? codes->codes.data() : nullptr;
+// The largest array of codes: where there is one, most of the file. Lists hold ids between their codes and count as
+// structure.
+const void* vectors_of(faiss::Index* index) {
+  const faiss::IndexFlatCodes* largest = nullptr;
+  for (const auto* codes : all_codes(index)) {
+    if (largest == nullptr || codes->codes.size() > largest->codes.size()) largest = codes;
+  }
+  return largest != nullptr ? largest->codes.data() : nullptr;
 }
 
 uint64_t blocks_in(const Header& header) {

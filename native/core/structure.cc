@@ -211,12 +211,6 @@ void own_memory(faiss::Index* index, FairLock& lock) {
 }
 
 void own_trained(faiss::Index* index, FairLock& lock) {
-  walk(index, [&](faiss::Index* part) {
-    if (auto* ivf = as_ivf(part)) own_memory(ivf->quantizer, lock);
-  });
-}
-
-void own_trained(faiss::Index* index, FairLock& lock) {
   for_each_viewable(index, [&](auto& data, bool learned) {
     if (learned) own(data, lock);
   });
