@@ -142,6 +142,6 @@ export interface Addon {
   cancel(call: number): void;
   scratch(): { query: Float32Array; ids: ArrayBuffer; distances: Float32Array };
   setThreads(threads: number): void;
-  limitMemory(bytes: number): void;
+  confine(bytes: number, seconds: number): void;
   system(): NativeSystem;
 }

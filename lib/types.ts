@@ -76,7 +76,7 @@ export interface CallOptions {
 }
 
 export interface Progress {
-  /** What is being done: 'add', 'train', 'rebuild', 'merge', 'save', 'open' or 'verify'. */
+  /** What is being done: 'add', 'train', 'merge', 'rebuild', 'save', 'export', 'open' (reading), 'verify' (checksums). */
   phase: string;
   /** Vectors or bytes done so far. */
   done: number;

@@ -179,8 +179,8 @@ Napi::Value Index::import_faiss(const Napi::CallbackInfo& info) {
     run_in_bulk(call,
                 [path, region, metric, bigint = arguments.boolean(3), note = arguments.text(4),
                  ticket = call.ticket()]() -> Result {
-                  Body body =
-                      read_faiss(region ? region : read_region(path, *ticket), region ? "The buffer" : path, bigint);
+                  const std::string name = region ? "The buffer" : path;
+                  Body body = read_faiss(region ? region : read_region(path, *ticket), name, bigint);
                   SnapshotInfo made;
                   made.spec.dim = body.index->d;
                   made.spec.metric = metric_of(body.index.get());
@@ -194,6 +194,7 @@ Napi::Value Index::import_faiss(const Napi::CallbackInfo& info) {
                                       metric + ".",
                                   metric_name(made.spec.metric), metric);
                     }
+                    if (wanted == Metric::kCosine) check_unit_length(body, name);
                     made.spec.metric = wanted;
                   }
                   made.bigint_ids = bigint;

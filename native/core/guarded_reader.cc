@@ -9,7 +9,7 @@
 #include <stdexcept>
 
 #include "core/error.h"
-#include "core/structure.h"
+#include "core/mend.h"
 
 namespace quiver {
 

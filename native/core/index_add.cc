@@ -187,6 +187,7 @@ AddOutcome IndexState::add(Staging vectors, std::optional<std::vector<int64_t>> 
   check_room_for_rows(n);
   check_memory(n);
   if (spec_.metric == Metric::kCosine) vectors.normalize();
+  if (shape_.limit < kMaxSquaredNorm) vectors.check(shape_.limit);
   AddOutcome outcome;
   if (ids) {
     outcome.ids = std::move(*ids);

@@ -13,7 +13,9 @@
 #include "core/fair_lock.h"
 #include "core/index_state.h"
 #include "core/memory.h"
+#include "core/reach.h"
 #include "core/training.h"
+#include "core/vectors.h"
 #include "core/writer.h"
 
 namespace quiver {
@@ -73,6 +75,8 @@ Body live_copy(const Body& body, const Ticket& ticket) {
     return copy;
   }
   copy.index = empty_twin(*body.index);
+  // What codes decode to goes through add again, which must never see what is not a number.
+  const double limit = squared_norm_limit(*copy.index);
   FairLock lock;
   Writer writer(copy, lock, ticket, Executor::instance().threads());
   const std::vector<int64_t> rows = body.rows.live_rows();
@@ -82,6 +86,7 @@ Body live_copy(const Body& body, const Ticket& ticket) {
   for (size_t at = 0; at < rows.size(); at += kReadBlock) {
     const size_t n = std::min(kReadBlock, rows.size() - at);
     for (size_t i = 0; i < n; i++) reconstruct_row(*body.index, rows[at + i], block.data() + i * body.index->d);
+    check_vectors(n, static_cast<size_t>(body.index->d), block.data(), static_cast<int64_t>(at), limit);
     writer.append(static_cast<int64_t>(n), block.data(), [&](int64_t first, int64_t count) {
       for (int64_t i = 0; i < count; i++) copy.rows.append(body.rows.id(rows[at + first + i]));
     });
@@ -190,6 +195,7 @@ std::vector<float> Rebuild::read(const std::vector<int64_t>& ids, size_t from, s
     reconstruct_row(*index_->body_.index, row, vectors.data() + found.size() * dim);
     found.push_back(ids[i]);
   }
+  check_vectors(found.size(), dim, vectors.data(), static_cast<int64_t>(from), index_->shape_.limit);
   return vectors;
 }
 

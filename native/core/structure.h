@@ -45,6 +45,7 @@ struct Shape {
   const faiss::IndexIVF* lists = nullptr;   // the base, when it has lists
   bool plain = false;                       // the index itself is an array of codes: takes no parameters
   bool refined = false;                     // the index itself refines another
+  double limit = 0;                         // of the squared norm of a vector, see reach.h
 };
 
 // Every array of one code a row in the nest, when nothing but such arrays depends on row numbers: then rows can be
@@ -64,16 +65,11 @@ void map_rows(faiss::Index* index, FairLock& lock);
 // Copies what is only a view of a file or buffer into memory of the index's own, so that it may be changed. Each piece
 // is copied beside the index and then put in with the lock held.
 void own_memory(faiss::Index* index, FairLock& lock);
-// Lets go of views without copying: for an index that is about to be emptied.
+// Lets go of views without copying, except of what was learned: for an index that is about to be emptied.
 void drop_views(faiss::Index* index);
 bool has_views(const faiss::Index* index);
 // Whether own_memory() reaches every view that this nest can have.
 bool views_are_known(const faiss::Index* index);
-
-// Sets what FAISS 1.12 forgets when it reads an index: without it, reading a vector back from FastScan lists crashes.
-// Sets back what only a hostile or an experimenting writer changes: which of its search routines FAISS takes. And drops
-// the map from rows to entries of lists: it would have to be believed, and is made anew when it is needed.
-void mend_after_read(faiss::Index* index);
 
 // Whole vectors, alone or under a graph: training changes nothing.
 bool learns_nothing(const faiss::Index* index);

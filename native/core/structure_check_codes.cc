@@ -21,7 +21,8 @@ size_t size_of_lsh(const Inspection& inspection, const faiss::IndexLSH& lsh) {
   inspection.require(lsh.nbits >= 1, "its codes have no bits");
   const auto bits = static_cast<size_t>(lsh.nbits);
   if (lsh.rotate_data) {
-    inspection.require(lsh.rrot.d_in == lsh.d && lsh.rrot.d_out == lsh.nbits, "its rotation does not fit");
+    inspection.require(lsh.rrot.is_trained && lsh.rrot.d_in == lsh.d && lsh.rrot.d_out == lsh.nbits,
+                       "its rotation does not fit");
     inspection.transform(lsh.rrot);
   } else {
     inspection.require(lsh.nbits <= lsh.d, "its codes have more bits than dimensions");
