@@ -162,6 +162,7 @@ void Rebuild::begin() {
       fresh_.index = std::move(swept);
       fresh_.rows = body.rows.compacted();
       fresh_.factory = body.factory;
+      ticket_->report("rebuild", fresh_.rows.rows(), fresh_.rows.rows());
       swap_in();
       return end(nullptr);
     }
@@ -233,7 +234,8 @@ void Rebuild::take_over(const std::vector<int64_t>& ids) {
     });
     // A cancelled append has left rows out: they must never take the place of what is there.
     ticket_->check();
-    ticket_->report("rebuild", static_cast<int64_t>(to), static_cast<int64_t>(ids.size()));
+    // What was written meanwhile is little, and would count from 0 again.
+    if (&ids == &ids_) ticket_->report("rebuild", static_cast<int64_t>(to), static_cast<int64_t>(ids.size()));
   }
 }
 
