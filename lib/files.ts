@@ -1,7 +1,7 @@
 /** An index from and to its own files, plain FAISS files, and the bytes of both. */
 import { call, checkCall } from './calls.js';
 import { checkBoolean, wrongArgument } from './errors.js';
-import type { Handle } from './handle.js';
+import { writeOn, type Handle } from './handle.js';
 import { tryInChild } from './import.js';
 import type { NativeIndex } from './native.js';
 import { checkMetric, checkPath, type Note } from './options.js';
@@ -42,22 +42,26 @@ export async function importFaiss(source: string | Uint8Array, options: ImportOp
   );
 }
 
-export async function save({ native }: Handle, path: string, options: SaveOptions): Promise<{ bytes: number }> {
+export async function save(handle: Handle, path: string, options: SaveOptions): Promise<{ bytes: number }> {
   checkPath('path', path);
-  return { bytes: await call<number>((_, number) => native.save(number, path), options) };
+  return { bytes: await writeOn<number>(handle, (native, number) => native.save(number, path), options) };
 }
 
-export async function toBuffer({ native }: Handle, options: LongCallOptions): Promise<Buffer> {
-  return asBuffer(await call<Uint8Array>((_, number) => native.toBuffer(number), options));
+export async function toBuffer(handle: Handle, options: LongCallOptions): Promise<Buffer> {
+  return asBuffer(await writeOn<Uint8Array>(handle, (native, number) => native.toBuffer(number), options));
 }
 
 export async function exportFaiss(
-  { native }: Handle,
+  handle: Handle,
   path: string | undefined,
   options: SaveOptions,
 ): Promise<Buffer | { bytes: number }> {
   if (path !== undefined) checkPath('path', path);
-  const result = await call<number | Uint8Array>((_, number) => native.exportFaiss(number, path), options);
+  const result = await writeOn<number | Uint8Array>(
+    handle,
+    (native, number) => native.exportFaiss(number, path),
+    options,
+  );
   return typeof result === 'number' ? { bytes: result } : asBuffer(result);
 }
 

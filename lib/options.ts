@@ -18,7 +18,7 @@ export const METRICS: readonly Metric[] = [
 
 export const MAX_DIM = 65_536;
 export const MAX_K = 1 << 20;
-const MAX_EF = 1 << 20;
+export const MAX_EF = 1 << 20;
 const MAX_NLIST = 1 << 22;
 
 export const DEFAULT_HNSW = { M: 32, efConstruction: 200, efSearch: 64 } as const;

@@ -2,11 +2,12 @@
 import { call, checkCall, native } from './calls.js';
 import { fromNative, QuiverError, wrongArgument } from './errors.js';
 import { toSteps } from './filter.js';
-import { now, type Handle } from './handle.js';
+import { readOn, now, type Handle } from './handle.js';
 import { newIds } from './ids.js';
+import type { NativeFound } from './native.js';
 import { checkK, checkResults, checkSearch } from './options.js';
 import { RangeResult, SearchResult } from './results.js';
-import type { IdArray, RangeOptions, SearchOptions, SearchParams, VectorsInput } from './types.js';
+import type { RangeOptions, SearchOptions, SearchParams, VectorsInput } from './types.js';
 import { checkBuffer, checkQuery, toVectors } from './vectors.js';
 
 /** A single search over so many floats at most takes a few microseconds: handing it to a thread would take longer. */
@@ -14,11 +15,6 @@ const INLINE_FLOATS = 16_384;
 const SCRATCH_K = 4_096;
 /** Queries of a large batch are handed over in pieces of this many floats: the first are answered while the rest is copied. */
 const PIECE_FLOATS = 1 << 20;
-
-interface Found {
-  ids: IdArray;
-  distances: Float32Array;
-}
 
 interface Scratch {
   query: Float32Array;
@@ -57,13 +53,13 @@ export function search(
   }
   const filter = options?.filter === undefined ? undefined : toSteps(options.filter, handle.idType);
   checkResults(n, k);
-  return searchInPieces(handle, data, n, k, (part, count) =>
-    call<Found>(
+  const ask = (part: Float32Array, count: number): Promise<NativeFound> =>
+    call(
       (_, number) => handle.native.search(number, part, count, k, efSearch, nprobe, exact, threads, filter),
       options,
       true,
-    ),
-  );
+    );
+  return handle.underway.during(() => searchInPieces(handle, data, n, k, ask));
 }
 
 async function searchInPieces(
@@ -71,14 +67,14 @@ async function searchInPieces(
   data: Float32Array,
   n: number,
   k: number,
-  ask: (part: Float32Array, count: number) => Promise<Found>,
+  ask: (part: Float32Array, count: number) => Promise<NativeFound>,
 ): Promise<SearchResult> {
   const step = Math.max(1, Math.floor(PIECE_FLOATS / dim));
   if (n <= step) {
     const { ids, distances } = await ask(data, n);
     return new SearchResult(n, k, ids, distances);
   }
-  const parts: Promise<Found>[] = [];
+  const parts: Promise<NativeFound>[] = [];
   for (let at = 0; at < n; at += step) {
     if (at > 0) await new Promise((resolve) => setImmediate(resolve));
     const count = Math.min(step, n - at);
@@ -151,7 +147,7 @@ export function searchSync(
 }
 
 export async function range(
-  { native, dim, idType }: Handle,
+  handle: Handle,
   queries: VectorsInput,
   radius: number,
   options: RangeOptions,
@@ -165,12 +161,12 @@ export async function range(
     });
   }
   const { nprobe } = checkSearch({ nprobe: options.nprobe });
-  const { data, n } = toVectors('queries', queries, dim);
-  const filter = options.filter === undefined ? undefined : toSteps(options.filter, idType);
-  const { offsets, ids, distances } = await call<Found & { offsets: Float64Array }>(
-    (_, number) => native.range(number, data, n, radius, nprobe, filter),
+  const { data, n } = toVectors('queries', queries, handle.dim);
+  const filter = options.filter === undefined ? undefined : toSteps(options.filter, handle.idType);
+  const { offsets, ids, distances } = await readOn<NativeFound & { offsets: Float64Array }>(
+    handle,
+    (native, number) => native.range(number, data, n, radius, nprobe, filter),
     options,
-    true,
   );
   return new RangeResult(offsets, ids, distances);
 }

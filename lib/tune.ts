@@ -1,8 +1,8 @@
 /** Finds the least effort (efSearch or nprobe) that reaches a recall, on queries with known answers. */
-import { aborted, call, checkCall } from './calls.js';
+import { aborted, checkCall } from './calls.js';
 import { QuiverError } from './errors.js';
-import type { Handle } from './handle.js';
-import { checkK, checkRecall } from './options.js';
+import { writeOn, checkOpen, type Handle } from './handle.js';
+import { checkK, checkRecall, MAX_EF } from './options.js';
 import { allIds, get } from './read.js';
 import type { SearchResult } from './results.js';
 import { search } from './search.js';
@@ -19,7 +19,7 @@ interface Effort {
 
 function effortOf({ native }: Handle): Effort {
   const { kind, nlist, count } = native.stats();
-  if (kind === 'HNSW') return { parameter: 'efSearch', max: Math.max(count, 1) };
+  if (kind === 'HNSW') return { parameter: 'efSearch', max: Math.min(count, MAX_EF) };
   return kind.startsWith('IVF') ? { parameter: 'nprobe', max: nlist } : { parameter: 'none', max: 0 };
 }
 
@@ -35,10 +35,11 @@ async function sampleOf(handle: Handle, { queries, signal }: TuneOptions): Promi
     for (let i = 0; i < n; i++) checkQuery(data.subarray(i * handle.dim, (i + 1) * handle.dim));
     return { queries: data };
   }
-  const all: Id[] = [...(await allIds(handle, signal ? { signal } : {}))];
-  const step = Math.max(1, Math.floor(all.length / OWN_QUERIES));
-  const own = all.filter((_, i) => i % step === 0).slice(0, OWN_QUERIES);
-  return { queries: await get(handle, own as IdsInput, signal ? { signal } : {}), own };
+  const options = signal ? { signal } : {};
+  const all = await allIds(handle, options);
+  const length = Math.min(all.length, OWN_QUERIES);
+  const own = Array.from({ length }, (_, i): Id => all[Math.floor((i * all.length) / length)]);
+  return { queries: await get(handle, own as IdsInput, options), own };
 }
 
 /** Share of the true neighbours that were found, over all queries. `skip` leaves an id out of a query's answers. */
@@ -66,14 +67,22 @@ export async function tune(handle: Handle, options: TuneOptions): Promise<TuneRe
   const recall = checkRecall(options.recall);
   checkK(k);
   const effort = effortOf(handle);
+  if (effort.parameter !== 'none' && handle.native.count() === 0) {
+    throw new QuiverError('E_ARGUMENT', 'An empty index has nothing to measure a recall on: add vectors first.', {
+      expected: 'an index with vectors',
+      actual: 'an empty one',
+    });
+  }
   const { queries, own } = await sampleOf(handle, options);
   const tuned = { k, queries: queries.length / handle.dim };
   const { parameter } = effort;
   if (parameter === 'none') return { parameter, value: 0, recall: 1, ...tuned };
   // A query taken from the index finds itself: ask for one more and leave that out.
   const places = own === undefined ? k : k + 1;
-  const ask = async (params: SearchParams): Promise<SearchResult> =>
-    search(handle, queries, places, { ...params, ...(signal && { signal }) });
+  const ask = async (params: SearchParams): Promise<SearchResult> => {
+    checkOpen(handle);
+    return search(handle, queries, places, { ...params, ...(signal && { signal }) });
+  };
   const truth = await ask({ exact: true });
   const measure = async (value: number): Promise<number> => {
     if (signal?.aborted === true) throw aborted(signal);
@@ -81,7 +90,7 @@ export async function tune(handle: Handle, options: TuneOptions): Promise<TuneRe
   };
   const found = await leastValue(measure, effort, places, recall);
   const [efSearch, nprobe] = parameter === 'efSearch' ? [found.value, 0] : [0, found.value];
-  await call((_, number) => handle.native.setParameters(number, 0, efSearch, nprobe));
+  await writeOn(handle, (native, number) => native.setParameters(number, 0, efSearch, nprobe));
   return { parameter, ...found, ...tuned };
 }
 

@@ -2,7 +2,7 @@
 import { call, native } from './calls.js';
 import { QuiverError, wrongArgument } from './errors.js';
 import { exportFaiss, fromBuffer, importFaiss, open, save, toBuffer } from './files.js';
-import { handleOf, now, type Handle } from './handle.js';
+import { checkOpen, close, handleOf, now, type Handle } from './handle.js';
 import { merge } from './merge.js';
 import type { NativeIndex } from './native.js';
 import { checkOptions } from './options.js';
@@ -25,6 +25,7 @@ import type {
   IndexOptions,
   IndexStats,
   LongCallOptions,
+  MergeOptions,
   Metric,
   OpenOptions,
   RangeOptions,
@@ -53,6 +54,13 @@ export class Index {
   readonly #handle: Handle;
 
   private constructor(native: NativeIndex) {
+    if (typeof native?.stats !== 'function') {
+      throw new QuiverError(
+        'E_ARGUMENT',
+        'An index is not made by new: use await Index.create({ dim }), Index.open(path) or Index.attach(token).',
+        { expected: 'Index.create()', actual: 'new Index()' },
+      );
+    }
     this.#handle = handleOf(native);
     const { dim, metric, idType } = this.#handle;
     this.dim = dim;
@@ -72,8 +80,8 @@ export class Index {
   /** What the calls work with; E_RECEIVER, or E_CLOSED. */
   static #of(self: Index): Handle {
     const handle = Index.#receiver(self);
-    if (handle.closing === undefined) return handle;
-    throw new QuiverError('E_CLOSED', 'The index is closed.', { expected: 'an open index', actual: 'a closed one' });
+    checkOpen(handle);
+    return handle;
   }
 
   // --- makers
@@ -163,7 +171,10 @@ export class Index {
     return add(handle, vectors, options);
   }
 
-  /** Adds batch after batch from a (async) iterable, one in memory at a time. */
+  /**
+   * Adds batch after batch from a (async) iterable, one in memory at a time. When a batch is wrong, the source throws
+   * or the signal fires, the source is ended and the batches before stay.
+   */
   async addFrom(
     batches: AsyncIterable<AddBatch> | Iterable<AddBatch>,
     options: AddFromOptions = {},
@@ -181,8 +192,13 @@ export class Index {
     return reset(Index.#of(this));
   }
 
-  /** Moves all vectors of `other` here; it is empty afterwards. Two indexes without ids of their own get new ids here. */
-  async merge(other: Index, options: LongCallOptions = {}): Promise<AddResult> {
+  /**
+   * Moves all vectors of `other` here, where they replace those with the same ids; between two indexes without ids of
+   * their own, or with `renumber`, they get new ones. `other` is empty afterwards and must be left alone until then.
+   * When the call is aborted, each vector is in one of the two. Errors: E_ARGUMENT (another metric), E_DIMENSION,
+   * E_ABORTED, those of {@link Index.add}.
+   */
+  async merge(other: Index, options: MergeOptions = {}): Promise<AddResult> {
     const handle = Index.#of(this);
     if (!(other instanceof Index)) throw wrongArgument('other', 'an Index', other);
     return merge(handle, Index.#of(other), options);
@@ -276,25 +292,22 @@ export class Index {
   async ready(): Promise<void> {
     const handle = Index.#of(this);
     await handle.auto?.settled();
+    // Not a call that the close waits for: what it waits for ends with the close.
     if (handle.closing === undefined) await call((_, number) => handle.native.whenQuiet(number));
   }
 
   /** Waits for running work and frees the memory. Further calls reject with E_CLOSED; closing twice is fine. */
   async close(): Promise<void> {
-    const handle = Index.#receiver(this);
-    handle.closing ??= call((_, number) => handle.native.close(number));
-    await handle.closing;
+    await close(Index.#receiver(this));
   }
 
   /** `using index = ...`: starts the close. */
   [Symbol.dispose](): void {
-    Index.#receiver(this);
-    void this.close();
+    void close(Index.#receiver(this));
   }
 
   /** `await using index = ...` */
   async [Symbol.asyncDispose](): Promise<void> {
-    Index.#receiver(this);
-    await this.close();
+    await close(Index.#receiver(this));
   }
 }

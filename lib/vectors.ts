@@ -170,13 +170,18 @@ export async function stageVectors(
   return staging;
 }
 
-/** As stageVectors, for bytes. */
-export async function stageBytes(name: string, bytes: Uint8Array, signal?: AbortSignal): Promise<NativeByteStaging> {
+/** Refuses what are not the bytes of an index, or not safe to read. */
+export function checkBytes(name: string, bytes: unknown): void {
   if (!(bytes instanceof Uint8Array)) throw wrongArgument(name, 'a Buffer or Uint8Array', bytes);
   checkBuffer(name, bytes);
   if (bytes.length === 0) {
     throw new QuiverError('E_CORRUPT', `${name} is empty.`, { expected: 'the bytes of an index', actual: '0 bytes' });
   }
+}
+
+/** As stageVectors, for bytes. */
+export async function stageBytes(name: string, bytes: Uint8Array, signal?: AbortSignal): Promise<NativeByteStaging> {
+  checkBytes(name, bytes);
   const staging = new (native().ByteStaging)(bytes.length);
   // A Buffer is a Uint8Array whose slices share memory from a pool: look at it as plain bytes.
   const plain = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);

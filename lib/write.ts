@@ -1,7 +1,7 @@
 /** The calls that change an index. The addon runs those of one index one after the other, in the order of the calls. */
 import { call, checkCall } from './calls.js';
 import { QuiverError, wrongArgument } from './errors.js';
-import { specOf, type Handle } from './handle.js';
+import { writeOn, checkOpen, specOf, type Handle } from './handle.js';
 import { toIds } from './ids.js';
 import type { NativeSpec } from './native.js';
 import { listsFor, probesFor } from './options.js';
@@ -19,21 +19,25 @@ import { stageVectors, toVectors } from './vectors.js';
 
 export async function train(handle: Handle, vectors: VectorsInput, options: LongCallOptions): Promise<void> {
   checkCall(options);
-  const { native, dim } = handle;
-  const { data, n } = toVectors('vectors', vectors, dim);
-  const staging = await stageVectors('vectors', data, dim, options.signal);
-  let spec: NativeSpec | undefined;
-  if (handle.listsAtTraining) {
-    const nlist = listsFor(n);
-    const { nprobe = probesFor(nlist) } = handle.listsAtTraining;
-    spec = { ...specOf(handle, `IVF${String(nlist)},Flat`), nprobe };
-  }
-  await call((_, number) => native.train(number, staging, spec), options);
+  const { data, n } = toVectors('vectors', vectors, handle.dim);
+  const { native, dim, underway } = handle;
+  await underway.inTurn(
+    () => stageVectors('vectors', data, dim, options.signal),
+    (staging) => call((_, number) => native.train(number, staging, listsSpec(handle, n)), options),
+  );
+}
+
+/** The lists that a sample of n calls for, where their number is decided at training. */
+function listsSpec(handle: Handle, n: number): NativeSpec | undefined {
+  if (handle.listsAtTraining === undefined) return undefined;
+  const nlist = listsFor(n);
+  const { nprobe = probesFor(nlist) } = handle.listsAtTraining;
+  return { ...specOf(handle, `IVF${String(nlist)},Flat`), nprobe };
 }
 
 export async function add(handle: Handle, vectors: VectorsInput, options: AddOptions): Promise<AddResult> {
   checkCall(options);
-  const { native, dim, idType } = handle;
+  const { native, dim, idType, underway } = handle;
   const { existing = 'replace' } = options;
   if (existing !== 'replace' && existing !== 'error') throw wrongArgument('existing', "'replace' or 'error'", existing);
   const { data, n } = toVectors('vectors', vectors, dim);
@@ -45,8 +49,10 @@ export async function add(handle: Handle, vectors: VectorsInput, options: AddOpt
       { expected: String(n), actual: String(ids.length) },
     );
   }
-  const staging = await stageVectors('vectors', data, dim, options.signal);
-  const result = await call<AddResult>((_, number) => native.add(number, staging, ids, existing === 'error'), options);
+  const result = await underway.inTurn(
+    () => stageVectors('vectors', data, dim, options.signal),
+    (staging) => call<AddResult>((_, number) => native.add(number, staging, ids, existing === 'error'), options),
+  );
   if (handle.closing === undefined) handle.auto?.grow();
   return result;
 }
@@ -65,6 +71,7 @@ export async function addFrom(
   let added = 0;
   let replaced = 0;
   for await (const batch of batches) {
+    checkOpen(handle);
     const { vectors, ids } = partsOf(batch);
     const result = await add(handle, vectors, { ...(ids !== undefined && { ids }), ...(signal && { signal }) });
     added += result.added;
@@ -81,16 +88,16 @@ function partsOf(batch: AddBatch): { vectors: VectorsInput; ids?: IdsInput } {
   return plain ? { vectors: batch } : (batch as { vectors: VectorsInput; ids?: IdsInput });
 }
 
-export async function remove({ native, idType }: Handle, ids: IdsInput, options: CallOptions): Promise<number> {
+export async function remove(handle: Handle, ids: IdsInput, options: CallOptions): Promise<number> {
   checkCall(options);
-  const list = toIds('ids', ids, idType);
-  return call((_, number) => native.remove(number, list), options);
+  const list = toIds('ids', ids, handle.idType);
+  return writeOn(handle, (native, number) => native.remove(number, list), options);
 }
 
-export async function reset({ native }: Handle): Promise<void> {
-  await call((_, number) => native.reset(number));
+export async function reset(handle: Handle): Promise<void> {
+  await writeOn(handle, (native, number) => native.reset(number));
 }
 
-export async function compact({ native }: Handle, options: LongCallOptions): Promise<void> {
-  await call((_, number) => native.rebuild(number, undefined), options);
+export async function compact(handle: Handle, options: LongCallOptions): Promise<void> {
+  await writeOn(handle, (native, number) => native.rebuild(number, undefined), options);
 }

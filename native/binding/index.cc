@@ -179,8 +179,8 @@ Napi::Value Index::import_faiss(const Napi::CallbackInfo& info) {
     run_in_bulk(call,
                 [path, region, metric, bigint = arguments.boolean(3), note = arguments.text(4),
                  ticket = call.ticket()]() -> Result {
-                  Body body =
-                      read_faiss(region ? region : read_region(path, *ticket), region ? "The buffer" : path, bigint);
+                  const std::string name = region ? "The buffer" : path;
+                  Body body = read_faiss(region ? region : read_region(path, *ticket), name, bigint);
                   SnapshotInfo made;
                   made.spec.dim = body.index->d;
                   made.spec.metric = metric_of(body.index.get());
@@ -194,6 +194,7 @@ Napi::Value Index::import_faiss(const Napi::CallbackInfo& info) {
                                       metric + ".",
                                   metric_name(made.spec.metric), metric);
                     }
+                    if (wanted == Metric::kCosine) check_unit_length(body, name);
                     made.spec.metric = wanted;
                   }
                   made.bigint_ids = bigint;
@@ -214,12 +215,14 @@ Napi::Value Index::attach(const Napi::CallbackInfo& info) {
       const auto found = shared().by_token.find(token);
       if (found != shared().by_token.end()) state = found->second.lock();
     }
-    if (!state) {
+    if (!state || !state->open_another_handle()) {
       throw Error(code::kNotFound,
                   "No open index of this process has the token \"" + token +
                       "\". Keep the index open in the thread that called share() until this one has attached.",
                   "the token of an open index", token);
     }
+    // Held while it is wrapped, so that its last other handle cannot go meanwhile.
+    const std::shared_ptr<void> held(nullptr, [&](void*) { state->close_handle(); });
     return wrap_state(info.Env(), state);
   });
 }
@@ -260,7 +263,7 @@ Napi::Value Index::stats(const Napi::CallbackInfo& info) {
     object.Set("factory", stats->factory);
     object.Set("kind", stats->kind);
     object.Set("note", state_->note());
-    set("count", stats->count);
+    set("count", state_->count());
     set("deleted", stats->deleted);
     object.Set("trained", Napi::Boolean::New(env, stats->trained));
     object.Set("mapped", Napi::Boolean::New(env, stats->mapped));

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/mend.h"
+#include "core/residual_lists.h"
 
 namespace quiver {
 
@@ -73,6 +74,7 @@ std::unique_ptr<faiss::Index> copy_index(const faiss::Index& index) {
   reader.data.swap(writer.data);
   std::unique_ptr<faiss::Index> copy(faiss::read_index(&reader));
   mend_after_read(copy.get());
+  mend_residual_lists(copy);
   return copy;
 }
 

@@ -9,6 +9,7 @@
 #include <cctype>
 
 #include "core/error.h"
+#include "core/residual_lists.h"
 #include "core/structure.h"
 #include "core/training.h"
 
@@ -119,6 +120,7 @@ std::unique_ptr<faiss::Index> make_index(const Spec& spec) {
     } else {
       index.reset(faiss::index_factory(static_cast<int>(spec.dim), spec.factory.c_str(), faiss_metric(spec.metric)));
     }
+    mend_residual_lists(index);
     index->metric_arg = spec.metric_arg;
     calm_training(index.get());
     set_parameters(index.get(), spec.ef_construction, spec.ef_search, spec.nprobe);

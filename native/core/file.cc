@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <system_error>
 #include <utility>
@@ -19,8 +20,10 @@ namespace {
 
 constexpr size_t kBufferBytes = 1 << 20;
 
-const char* hint_for(int error) {
+const char* hint_for(int error, const char* denied) {
   switch (error) {
+    case ENOENT:
+      return " Make the folder first.";
     case ENOSPC:
     case EDQUOT:
       return " Free some space; what was at the path is untouched.";
@@ -31,18 +34,26 @@ const char* hint_for(int error) {
     case EACCES:
     case EPERM:
     case EROFS:
-      return " Check who may write there.";
+      return denied;
     default:
       return "";
   }
 }
 
+// Where a link leads to, so that the link stays one; else the path as it is.
+std::string target_of(std::string path) {
+  struct stat found{};
+  if (lstat(path.c_str(), &found) != 0 || !S_ISLNK(found.st_mode)) return path;
+  const std::unique_ptr<char, decltype(&std::free)> target(realpath(path.c_str(), nullptr), &std::free);
+  return target ? target.get() : path;
+}
+
 }  // namespace
 
-void fail_io(const std::string& doing, const std::string& path, int error) {
+void fail_io(const std::string& doing, const std::string& path, int error, const char* denied) {
   const std::string reason = std::generic_category().message(error);
-  throw Error(error == ENOENT ? code::kNotFound : code::kIo,
-              "Cannot " + doing + " " + path + ": " + reason + "." + hint_for(error), "success", reason);
+  throw Error(code::kIo, "Cannot " + doing + " " + path + ": " + reason + "." + hint_for(error, denied), "success",
+              reason);
 }
 
 Fd::~Fd() {
@@ -64,9 +75,10 @@ void Fd::close(const std::string& path) {
   if (fd >= 0 && ::close(fd) != 0 && errno != EINTR) fail_io("close", path, errno);
 }
 
-AtomicFile::AtomicFile(std::string path) : path_(std::move(path)) {
+AtomicFile::AtomicFile(std::string path) : path_(target_of(std::move(path))) {
   struct stat found{};
-  if (stat(path_.c_str(), &found) == 0 && !S_ISREG(found.st_mode)) {
+  const bool exists = stat(path_.c_str(), &found) == 0;
+  if (exists && !S_ISREG(found.st_mode)) {
     throw Error(code::kIo, "Cannot write " + path_ + ": it is not a regular file.", "a file path",
                 S_ISDIR(found.st_mode) ? "a folder" : "a device or pipe");
   }
@@ -75,6 +87,11 @@ AtomicFile::AtomicFile(std::string path) : path_(std::move(path)) {
   TemporaryFile made = make_temporary(path_);
   temporary_ = std::move(made.path);
   fd_ = std::move(made.fd);
+  if (!exists) return;
+  // Another owner can only be given by root, and some file systems know no permissions: then it is ours, as new files
+  // are.
+  const bool given = fchown(fd_.get(), found.st_uid, found.st_gid) == 0;
+  if (given || found.st_uid == geteuid()) fchmod(fd_.get(), found.st_mode & 07777);
 }
 
 AtomicFile::~AtomicFile() {
@@ -165,9 +182,27 @@ void MemorySink::patch(const void* data, size_t size) {
   std::memcpy(bytes_.data(), data, size);
 }
 
+size_t TicketWriter::operator()(const void* data, size_t size, size_t items) {
+  constexpr size_t kPiece = size_t{4} << 20;
+  const auto* bytes = static_cast<const uint8_t*>(data);
+  for (size_t left = size * items; left > 0;) {
+    const size_t part = std::min(left, kPiece);
+    ticket_.check();
+    sink_.write(bytes, part);
+    bytes += part;
+    left -= part;
+    const auto done = static_cast<int64_t>(sink_.position());
+    ticket_.report(phase_, done, std::max(total_, done + 1));
+  }
+  return items;
+}
+
 Fd open_for_reading(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) fail_io("open", path, errno);
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0 && errno == ENOENT) {
+    throw Error(code::kNotFound, "Cannot open " + path + ": there is no such file.", "a file", "none");
+  }
+  if (fd < 0) fail_io("open", path, errno, " Check who may read it.");
   return Fd(fd);
 }
 

@@ -227,6 +227,7 @@ int64_t IndexState::add_pieces(Staging& vectors, const Ticket& ticket, AddOutcom
       done += writer.append(size, vectors.piece(piece), [&](int64_t first, int64_t count) {
         registration.commit(done + first, count);
         generation_++;
+        count_ = body_.rows.live();
       });
       vectors.release(piece);
     }

@@ -96,6 +96,7 @@ int64_t IndexState::remove(const std::vector<int64_t>& ids, const Ticket& ticket
       removed++;
     }
     generation_++;
+    count_ = body_.rows.live();
   }
   if (removed > 0) sweep();
   changed();
@@ -169,46 +170,44 @@ void IndexState::set_parameters(int ef_construction, int ef_search, int nprobe) 
 // --- persistence: the strand keeps writers out, so readers need not wait
 
 uint64_t IndexState::save(const std::string& path, const Ticket& ticket) {
-  check_usable();
+  verify_first(ticket);
   AtomicFile file(path);
   write_snapshot(body_, info(), file, ticket);
+  ticket.check();
   file.publish();
   return file.position();
 }
 
 std::vector<uint8_t> IndexState::to_bytes(const Ticket& ticket) {
-  check_usable();
+  verify_first(ticket);
   MemorySink sink;
   write_snapshot(body_, info(), sink, ticket);
   return sink.take();
 }
 
-namespace {
-
 // Plain FAISS has no dead rows: writes a swept copy where there are some.
-void write_live(const Body& body, Sink& sink, const Ticket& ticket) {
-  if (body.rows.dead() == 0) {
-    write_faiss(body, sink, ticket);
+void IndexState::write_live(Sink& sink, const Ticket& ticket) {
+  verify_first(ticket);
+  if (body_.rows.dead() == 0) {
+    write_faiss(body_, sink, ticket);
     return;
   }
-  Body copy = live_copy(body, ticket);
+  prepare_get();
+  const Body copy = live_copy(body_, ticket);
   write_faiss(copy, sink, ticket);
 }
 
-}  // namespace
-
 uint64_t IndexState::export_faiss(const std::string& path, const Ticket& ticket) {
-  prepare_get();
   AtomicFile file(path);
-  write_live(body_, file, ticket);
+  write_live(file, ticket);
+  ticket.check();
   file.publish();
   return file.position();
 }
 
 std::vector<uint8_t> IndexState::export_faiss_bytes(const Ticket& ticket) {
-  prepare_get();
   MemorySink sink;
-  write_live(body_, sink, ticket);
+  write_live(sink, ticket);
   return sink.take();
 }
 

@@ -50,7 +50,8 @@ class Snapshot {
   std::string name;
 
  private:
-  void check_header();
+  // `size` is that of the file, of which the region may hold only the header: a wrong length is found before the rest.
+  void check_header(uint64_t size);
   std::shared_ptr<Region> region_;
 };
 

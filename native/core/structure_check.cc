@@ -4,8 +4,12 @@
 #include <faiss/IndexAdditiveQuantizer.h>
 #include <faiss/IndexFlat.h>
 #include <faiss/IndexPQ.h>
+#include <faiss/IndexPQFastScan.h>
 #include <faiss/IndexPreTransform.h>
 #include <faiss/IndexRefine.h>
+#include <faiss/IndexScalarQuantizer.h>
+#include <faiss/invlists/BlockInvertedLists.h>
+#include <faiss/invlists/DirectMap.h>
 
 #include <cmath>
 #include <limits>

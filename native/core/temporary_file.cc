@@ -16,9 +16,10 @@ namespace {
 
 constexpr char kEnding[] = ".tmp";
 
+// Cut, so that the longest name that the file system takes leaves room for what is added to it.
 std::string name_of(const std::string& path) {
   const size_t slash = path.rfind('/');
-  return slash == std::string::npos ? path : path.substr(slash + 1);
+  return (slash == std::string::npos ? path : path.substr(slash + 1)).substr(0, 200);
 }
 
 // What all temporary names for `path` begin with.

@@ -1,6 +1,9 @@
 #include "core/training.h"
 
+#include <faiss/IndexAdditiveQuantizer.h>
+#include <faiss/IndexIVFAdditiveQuantizer.h>
 #include <faiss/IndexIVFPQ.h>
+#include <faiss/IndexIVFPQFastScan.h>
 #include <faiss/IndexPQ.h>
 #include <faiss/IndexPQFastScan.h>
 #include <faiss/IndexPreTransform.h>
@@ -9,7 +12,9 @@
 #include <faiss/VectorTransform.h>
 #include <faiss/impl/AuxIndexStructures.h>
 #include <faiss/impl/FaissException.h>
+#include <faiss/impl/ProductAdditiveQuantizer.h>
 #include <faiss/impl/ProductQuantizer.h>
+#include <faiss/impl/ResidualQuantizer.h>
 
 #include <memory>
 #include <mutex>
@@ -52,6 +57,13 @@ std::vector<std::unique_ptr<faiss::ProductQuantizer>> silence_rotations(faiss::I
   return quantizers;
 }
 
+void calm_additive(faiss::AdditiveQuantizer* quantizer) {
+  if (auto* residual = dynamic_cast<faiss::ResidualQuantizer*>(quantizer)) residual->cp.min_points_per_centroid = 1;
+  if (auto* product = dynamic_cast<faiss::ProductAdditiveQuantizer*>(quantizer)) {
+    for (auto* part : product->quantizers) calm_additive(part);
+  }
+}
+
 }  // namespace
 
 // Two defaults of FAISS that do not suit a service: it prints to stderr when there are few training points for each
@@ -71,6 +83,10 @@ void calm_training(faiss::Index* index) {
     pq->pq.cp.min_points_per_centroid = 1;
     pq->do_polysemous_training = false;
   }
+  if (auto* scan = dynamic_cast<faiss::IndexPQFastScan*>(base)) scan->pq.cp.min_points_per_centroid = 1;
+  if (auto* scan = dynamic_cast<faiss::IndexIVFPQFastScan*>(base)) scan->pq.cp.min_points_per_centroid = 1;
+  if (auto* codes = dynamic_cast<faiss::IndexAdditiveQuantizer*>(base)) calm_additive(codes->aq);
+  if (auto* lists = dynamic_cast<faiss::IndexIVFAdditiveQuantizer*>(base)) calm_additive(lists->aq);
   if (auto* graph = as_hnsw(base)) calm_training(graph->storage);
 }
 
@@ -118,7 +134,8 @@ void forget_training(faiss::Index* index) {
   } else if (auto* lists = as_ivf(index)) {
     // A quantizer that trains alone is one of products: it has its entries from the start and cannot be emptied.
     if (lists->quantizer_trains_alone != 1) lists->quantizer->reset();
-  } else if (dynamic_cast<faiss::IndexPQ*>(index) == nullptr && dynamic_cast<faiss::IndexPQFastScan*>(index) == nullptr &&
+  } else if (dynamic_cast<faiss::IndexPQ*>(index) == nullptr &&
+             dynamic_cast<faiss::IndexPQFastScan*>(index) == nullptr &&
              dynamic_cast<faiss::IndexScalarQuantizer*>(index) == nullptr) {
     return;  // whole vectors, and kinds that FAISS trains anew by itself
   }

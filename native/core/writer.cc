@@ -52,7 +52,8 @@ class SliceSize {
   int64_t next(int64_t left) const { return std::min(left, size_); }
   void learn(int64_t n, Clock::duration took) {
     const double ratio = std::chrono::duration<double>(kSlice) / std::max(took, Clock::duration(1000));
-    size_ = std::clamp<int64_t>(static_cast<int64_t>(static_cast<double>(n) * std::min(ratio, 4.0)), 1, Writer::kMaxSlice);
+    size_ =
+        std::clamp<int64_t>(static_cast<int64_t>(static_cast<double>(n) * std::min(ratio, 4.0)), 1, Writer::kMaxSlice);
   }
 
  private:

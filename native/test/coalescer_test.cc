@@ -144,6 +144,37 @@ TEST_F(CoalescerTest, ThreadsBoundsTheShares) {
   expect_own(outcome, 0, 1001);
 }
 
+TEST_F(CoalescerTest, OneThreadTakesOneShareAfterTheOther) {
+  const BusyLane busy;
+  Outcome bounded, other;
+  auto large = job(0, 3000, bounded);
+  large->options.threads = 1;
+  index_->coalescer.submit(std::move(large));
+  for (int share = 0; share < 2; share++) index_->coalescer.work();
+  EXPECT_EQ(bounded.answers, 0) << "the lock is given back between shares, for writers";
+  index_->coalescer.submit(job(5, 1, other));
+  index_->coalescer.work();
+  index_->coalescer.work();
+  expect_own(bounded, 0, 3000);
+  expect_own(other, 5, 1);
+}
+
+TEST_F(CoalescerTest, ThreadsBoundsTheSharesAtATime) {
+  // The lane's workers and the test's take shares as fast as they can; a share of a bounded job sees itself alone.
+  std::vector<Outcome> outcomes(20);
+  for (auto& outcome : outcomes) {
+    auto bounded = job(0, 2500, outcome);
+    bounded->options.threads = 1;
+    index_->coalescer.submit(std::move(bounded));
+  }
+  auto all_ended = [&] {
+    std::lock_guard<std::mutex> guard(mutex_);
+    return ended_ == 20;
+  };
+  while (!all_ended()) index_->coalescer.work();
+  for (const auto& outcome : outcomes) expect_own(outcome, 0, 2500);
+}
+
 TEST_F(CoalescerTest, ABadQueryFailsAlone) {
   const BusyLane busy;
   std::vector<Outcome> outcomes(5);

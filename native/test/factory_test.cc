@@ -9,9 +9,9 @@ namespace {
 
 constexpr int64_t kDim = 16;
 
-constexpr Metric kAllMetrics[] = {Metric::kL2,         Metric::kInnerProduct, Metric::kCosine,       Metric::kL1,
-                                  Metric::kLinf,       Metric::kLp,           Metric::kCanberra,     Metric::kBrayCurtis,
-                                  Metric::kJensenShannon, Metric::kJaccard};
+constexpr Metric kAllMetrics[] = {
+    Metric::kL2,       Metric::kInnerProduct, Metric::kCosine,        Metric::kL1,     Metric::kLinf, Metric::kLp,
+    Metric::kCanberra, Metric::kBrayCurtis,   Metric::kJensenShannon, Metric::kJaccard};
 
 // The message, code, expected and actual value of what `call` throws.
 Error error_of(const std::function<void()>& call) {
@@ -38,8 +38,7 @@ TEST(Metric, AnUnknownNameIsAnErrorThatNamesThemAll) {
 
 TEST(Metric, SimilaritiesAreLargerWhenNearer) {
   for (const Metric metric : kAllMetrics) {
-    const bool expected =
-        metric == Metric::kInnerProduct || metric == Metric::kCosine || metric == Metric::kJaccard;
+    const bool expected = metric == Metric::kInnerProduct || metric == Metric::kCosine || metric == Metric::kJaccard;
     EXPECT_EQ(is_similarity(metric), expected) << metric_name(metric);
   }
 }
@@ -146,14 +145,12 @@ TEST(Factory, RefusesStringsThatMakeNothingUseful) {
   };
   const Case cases[] = {
       {"", code::kArgument, "A FAISS factory string has 1 to 256 characters."},
-      {"IDMap,Flat", code::kArgument,
-       "Leave IDMap out of the factory string: every Quiver index takes ids by itself."},
+      {"IDMap,Flat", code::kArgument, "Leave IDMap out of the factory string: every Quiver index takes ids by itself."},
       {"IDMap2,HNSW32", code::kArgument,
        "Leave IDMap out of the factory string: every Quiver index takes ids by itself."},
       {"NSG32,Flat", code::kUnsupported,
        "NSG and NNDescent graphs are built once and cannot grow; use HNSW (\"HNSW32,Flat\") instead."},
-      {"IVF1000000000,Flat", code::kRange,
-       "A number in the factory string \"IVF1000000000,Flat\" is too large."},
+      {"IVF1000000000,Flat", code::kRange, "A number in the factory string \"IVF1000000000,Flat\" is too large."},
       {"HNSW99999999999999999999999", code::kRange,
        "A number in the factory string \"HNSW99999999999999999999999\" is too large."},
   };
@@ -169,8 +166,7 @@ TEST(Factory, SaysWhatFaissSays) {
   for (const char* factory : {"Flatt", "HNSW16,Nothing", "PQ5", "IVF16,PQ3x4", "quite something else"}) {
     const Error error = error_of([&] { make_index(spec_of(factory, kDim)); });
     EXPECT_STREQ(error.code, code::kFaiss) << factory;
-    const std::string start =
-        std::string("FAISS cannot make an index from \"") + factory + "\" with dim 16: ";
+    const std::string start = std::string("FAISS cannot make an index from \"") + factory + "\" with dim 16: ";
     EXPECT_EQ(std::string(error.what()).substr(0, start.size()), start);
     EXPECT_GT(std::string(error.what()).size(), start.size()) << "and what it said";
   }
@@ -180,7 +176,8 @@ TEST(Factory, OtherMetricsAreForFlatOnly) {
   for (const char* factory : {"HNSW16", "IVF8,Flat", "SQ8"}) {
     const Error error = error_of([&] { make_index(spec_of(factory, kDim, Metric::kL1)); });
     EXPECT_STREQ(error.code, code::kUnsupported);
-    EXPECT_STREQ(error.what(), "The metric l1 works on type 'flat' only: graphs and lists of FAISS know l2, ip and cosine.");
+    EXPECT_STREQ(error.what(),
+                 "The metric l1 works on type 'flat' only: graphs and lists of FAISS know l2, ip and cosine.");
     EXPECT_EQ(error.actual, factory);
   }
 }

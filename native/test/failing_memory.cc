@@ -23,18 +23,36 @@ void* allocate(size_t size) {
 
 }  // namespace
 
-FailingMemory::FailingMemory(int64_t nth) { until_failure = nth; }
+FailingMemory::FailingMemory(int64_t nth) {
+  until_failure = nth;
+}
 
-FailingMemory::~FailingMemory() { until_failure = 0; }
+FailingMemory::~FailingMemory() {
+  until_failure = 0;
+}
 
-uint64_t largest_allocation() { return largest.exchange(0); }
+uint64_t largest_allocation() {
+  return largest.exchange(0);
+}
 
 }  // namespace quiver::test
 
 // In place of the library's, for the whole test binary. The aligned forms stay as they are.
-void* operator new(size_t size) { return quiver::test::allocate(size); }
-void* operator new[](size_t size) { return quiver::test::allocate(size); }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete[](void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, size_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, size_t) noexcept { std::free(memory); }
+void* operator new(size_t size) {
+  return quiver::test::allocate(size);
+}
+void* operator new[](size_t size) {
+  return quiver::test::allocate(size);
+}
+void operator delete(void* memory) noexcept {
+  std::free(memory);
+}
+void operator delete[](void* memory) noexcept {
+  std::free(memory);
+}
+void operator delete(void* memory, size_t) noexcept {
+  std::free(memory);
+}
+void operator delete[](void* memory, size_t) noexcept {
+  std::free(memory);
+}

@@ -1,3 +1,4 @@
+#include "core/describe.h"
 #include "core/faiss_file.h"
 
 #include <faiss/IndexFlat.h>
@@ -133,6 +134,7 @@ TEST(FaissFile, AMapOfRowsInTheFileIsMadeAnew) {
       ASSERT_TRUE(std::equal(got.begin(), got.end(), x.begin() + i * kDim)) << "id " << ids[static_cast<size_t>(i)];
     }
     // And a row that is added later has its place in it.
+    own_memory(body.index.get(), lock);
     body.index->add(1, x.data());
     reconstruct_row(*body.index, kRows, got.data());
     EXPECT_TRUE(std::equal(got.begin(), got.end(), x.begin()));
@@ -204,8 +206,14 @@ TEST(FaissFile, ACutFileIsRefused) {
 
 TEST(FaissFile, DescribesWhatItFinds) {
   const std::pair<const char*, const char*> expected[] = {
-      {"Flat", "Flat"},         {"HNSW16", "HNSW16,Flat"}, {"HNSW8,SQ8", "HNSW8,SQ8"}, {"IVF8,Flat", "IVF8,Flat"},
-      {"SQ4", "SQ4"},           {"SQfp16", "SQfp16"},      {"PQ4x4", "PQ4x4"},         {"PCA8,Flat", "transformed,Flat"},
+      {"Flat", "Flat"},
+      {"HNSW16", "HNSW16,Flat"},
+      {"HNSW8,SQ8", "HNSW8,SQ8"},
+      {"IVF8,Flat", "IVF8,Flat"},
+      {"SQ4", "SQ4"},
+      {"SQfp16", "SQfp16"},
+      {"PQ4x4", "PQ4x4"},
+      {"PCA8,Flat", "transformed,Flat"},
       {"IVF8,SQ8", "IVF8,16 bytes"},
   };
   for (const auto& [factory, description] : expected) {

@@ -102,8 +102,8 @@ class RandomWriter {
     } else if (dice < 90) {
       const std::string end = code_of([&] {
         const auto which = static_cast<size_t>(random_.below(static_cast<int64_t>(factories.size()) + 1));
-        rebuild_now(index_, which == factories.size() ? std::nullopt
-                                                      : std::optional<Spec>(spec_of(factories[which], kDim)));
+        rebuild_now(index_,
+                    which == factories.size() ? std::nullopt : std::optional<Spec>(spec_of(factories[which], kDim)));
       });
       ASSERT_EQ(end, "nothing");
     } else if (dice < 95) {

@@ -94,10 +94,9 @@ TEST(IndexSearch, AnErrorOfAHelperReachesTheCaller) {
   on_strand(index, [&] { index->free(); });
   std::vector<int64_t> ids(30000);
   std::vector<float> distances(30000);
-  EXPECT_EQ(code_of([&] {
-              index->search_with_helpers(3000, queries.data(), SearchOptions(), ids.data(), distances.data());
-            }),
-            code::kClosed);
+  EXPECT_EQ(
+      code_of([&] { index->search_with_helpers(3000, queries.data(), SearchOptions(), ids.data(), distances.data()); }),
+      code::kClosed);
 }
 
 TEST(IndexSearch, TheThreadThatMustNotWaitDoesNot) {

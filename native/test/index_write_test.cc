@@ -169,10 +169,9 @@ TEST(IndexTrain, ACancelledOneLeavesAnUntrainedIndex) {
   on_strand(index, [&] { index->reset(); });
   Ticket again;
   again.on_progress = [&](const char*, int64_t, int64_t) { again.cancel(); };
-  EXPECT_EQ(code_of([&] {
-              on_strand(index, [&] { index->train(staged(x, kDim), spec_of("IVF8,Flat", kDim), again); });
-            }),
-            code::kAborted);
+  EXPECT_EQ(
+      code_of([&] { on_strand(index, [&] { index->train(staged(x, kDim), spec_of("IVF8,Flat", kDim), again); }); }),
+      code::kAborted);
   EXPECT_TRUE(index->stats()->trained);
   EXPECT_EQ(index->stats()->factory, "IVF64,Flat");
 }
@@ -180,7 +179,9 @@ TEST(IndexTrain, ACancelledOneLeavesAnUntrainedIndex) {
 TEST(IndexTrain, NeedsAVectorForEachList) {
   const auto index = IndexState::create(spec_of("IVF64,Flat", kDim), false, "");
   EXPECT_EQ(code_of([&] {
-              on_strand(index, [&] { index->train(staged(std::vector<float>(63 * kDim, 1.0f), kDim), std::nullopt, Ticket()); });
+              on_strand(index, [&] {
+                index->train(staged(std::vector<float>(63 * kDim, 1.0f), kDim), std::nullopt, Ticket());
+              });
             }),
             code::kArgument);
 }

@@ -138,7 +138,7 @@ TEST(Rebuild, WhatIsWrittenMeanwhileIsTakenOver) {
       remove_from(index, {3, 4});
       known.erase({3, 4});
       PausedRebuild rebuild(index, anew ? std::optional<Spec>(spec_of(factory, kDim)) : std::nullopt);
-      std::vector<int64_t> replaced = counting(100);  // taken over already, and 3 and 4 come back
+      std::vector<int64_t> replaced = counting(100);                    // taken over already, and 3 and 4 come back
       for (int64_t id = 1400; id < 1500; id++) replaced.push_back(id);  // not yet
       for (int64_t id = 5000; id < 5200; id++) replaced.push_back(id);  // new
       add_to(index, more, replaced);

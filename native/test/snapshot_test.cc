@@ -119,7 +119,8 @@ TEST(Snapshot, EveryChangedBitIsSeen) {
   for (int64_t i = 0; i < times(3000, 400); i++) {
     auto damaged = bytes;
     // Every second one in the header, which is small.
-    const auto at = static_cast<size_t>(i % 2 == 0 ? random.below(kHeader) : random.below(static_cast<int64_t>(bytes.size())));
+    const auto at =
+        static_cast<size_t>(i % 2 == 0 ? random.below(kHeader) : random.below(static_cast<int64_t>(bytes.size())));
     damaged[at] ^= static_cast<uint8_t>(1 << random.below(8));
     const std::string code = opening(damaged);
     ASSERT_TRUE(code == code::kCorrupt || code == code::kVersion) << "byte " << at << ": " << code;
@@ -190,16 +191,16 @@ TEST(Snapshot, AnotherVersionIsSaidToBeOne) {
 TEST(Snapshot, AHeaderThatContradictsItsContentsIsRefused) {
   const auto bytes = written(filled("HNSW8", kDim, Random(167).vectors(100, kDim)), info_of("HNSW8"));
   const std::pair<size_t, int64_t> changes[] = {
-      {24, 8},                  // dim
-      {32, 99},                 // rows
-      {32, int64_t{1} << 40},   // rows, more than there can be
-      {32, -1},                 //
-      {40, 101},                // live
-      {80, 1 << 20},            // note: its offset
-      {88, int64_t{1} << 62},   // note: its size
-      {128, 100},               // faiss: its offset, in the header
-      {136, 10},                // faiss: its size
-      {144, 4096},              // table: its offset
+      {24, 8},                 // dim
+      {32, 99},                // rows
+      {32, int64_t{1} << 40},  // rows, more than there can be
+      {32, -1},                //
+      {40, 101},               // live
+      {80, 1 << 20},           // note: its offset
+      {88, int64_t{1} << 62},  // note: its size
+      {128, 100},              // faiss: its offset, in the header
+      {136, 10},               // faiss: its size
+      {144, 4096},             // table: its offset
   };
   for (const auto& [at, value] : changes) {
     auto changed = bytes;

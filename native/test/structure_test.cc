@@ -39,9 +39,9 @@ std::vector<float> answers(const faiss::Index& index, const std::vector<float>& 
 
 TEST(Structure, NamesKinds) {
   const std::pair<const char*, const char*> expected[] = {
-      {"Flat", "Flat"},       {"HNSW16", "HNSW"},      {"HNSW16,SQ8", "HNSW"},          {"IVF8,Flat", "IVF"},
-      {"SQ8", "SQ"},          {"PQ4x4", "PQ"},         {"PQ4x4fs", "FastScan"},         {"IVF8,PQ4x4fs", "IVF FastScan"},
-      {"LSH", "LSH"},         {"PCA8,Flat", "Flat"},   {"OPQ4,IVF8,PQ4x4", "IVF"},      {"SQ8,RFlat", "SQ"},
+      {"Flat", "Flat"},       {"HNSW16", "HNSW"},    {"HNSW16,SQ8", "HNSW"},     {"IVF8,Flat", "IVF"},
+      {"SQ8", "SQ"},          {"PQ4x4", "PQ"},       {"PQ4x4fs", "FastScan"},    {"IVF8,PQ4x4fs", "IVF FastScan"},
+      {"LSH", "LSH"},         {"PCA8,Flat", "Flat"}, {"OPQ4,IVF8,PQ4x4", "IVF"}, {"SQ8,RFlat", "SQ"},
       {"PCA8,HNSW8", "HNSW"},
   };
   for (const auto& [factory, kind] : expected) {
@@ -62,10 +62,9 @@ TEST(Structure, ShapeTellsWhatASearchAsks) {
 }
 
 TEST(Structure, OnlyNestsOfArraysLetRowsMove) {
-  const std::pair<const char*, size_t> expected[] = {{"Flat", 1},      {"SQ8", 1},        {"PQ4x4", 1},
-                                                     {"LSH", 1},       {"PCA8,Flat", 1},  {"SQ8,RFlat", 2},
-                                                     {"HNSW16", 0},    {"IVF8,Flat", 0},  {"PQ4x4fs", 0},
-                                                     {"HNSW8,SQ8", 0}, {"PCA8,HNSW8", 0}, {"IVF8,PQ4x4,RFlat", 0}};
+  const std::pair<const char*, size_t> expected[] = {
+      {"Flat", 1},   {"SQ8", 1},       {"PQ4x4", 1},   {"LSH", 1},       {"PCA8,Flat", 1},  {"SQ8,RFlat", 2},
+      {"HNSW16", 0}, {"IVF8,Flat", 0}, {"PQ4x4fs", 0}, {"HNSW8,SQ8", 0}, {"PCA8,HNSW8", 0}, {"IVF8,PQ4x4,RFlat", 0}};
   for (const auto& [factory, arrays] : expected) {
     EXPECT_EQ(movable_codes(make_index(spec_of(factory, kDim)).get()).size(), arrays) << factory;
   }
