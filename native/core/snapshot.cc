@@ -301,6 +301,9 @@ Loaded Snapshot::load(bool foreign) const {
   };
   loaded.body.rows =
       RowIds::restore(header.rows, copy(header.ids, int64_t{}), copy(header.dead, uint64_t{}), header.next_id);
+  for (const int64_t id : loaded.body.rows.ids()) {
+    if (id < 0) corrupt(name, "it holds an id below 0", ">= 0", std::to_string(id));
+  }
   if (header.bigint_ids == 0 && loaded.body.rows.next_id() > kMaxSafeId + 1) {
     corrupt(name, "it holds ids above 2^53 - 1, but says that all are numbers");
   }
