@@ -2,6 +2,7 @@
  * The surface of the addon, as native/binding registers it. A call number comes first in every async method; the
  * dispatcher is called with it when the call ends.
  */
+import type { QuiverError } from './errors.js';
 import type { IdArray } from './types.js';
 
 export interface NativeSpec {
@@ -133,9 +134,13 @@ export interface Addon {
   VectorStaging: new (dim: number) => NativeVectorStaging;
   ByteStaging: new (size: number) => NativeByteStaging;
   setDispatcher(dispatch: Dispatcher): void;
+  /** The class of what failing calls throw: new errorClass(code, message, { expected, actual }). */
+  setErrorClass(errorClass: typeof QuiverError): void;
   cancel(call: number): void;
   scratch(): { query: Float32Array; ids: ArrayBuffer; distances: Float32Array };
   setThreads(threads: number): void;
   limitMemory(bytes: number): void;
   system(): NativeSystem;
+  /** Only when the process was started with QUIVER_TEST_HOOKS=1: a later call throws; see native/core/fault.h. */
+  armFault?(place: number, thrown: number, passes: number): void;
 }

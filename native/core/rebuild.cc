@@ -17,6 +17,7 @@
 #include "core/error.h"
 #include "core/executor.h"
 #include "core/fair_lock.h"
+#include "core/fault.h"
 #include "core/index_state.h"
 #include "core/writer.h"
 
@@ -151,6 +152,7 @@ void Rebuild::start(std::shared_ptr<IndexState> index, std::optional<Spec> spec,
 template <typename Step>
 void Rebuild::guarded(Step&& step) {
   try {
+    fault::point(fault::Place::kWork);
     ticket_->check();
     step();
   } catch (...) {
