@@ -39,11 +39,14 @@ export interface NativeStats {
 /** Postfix steps: an operation, then what it takes. */
 export type FilterSteps = (string | Float64Array | BigInt64Array | Uint8Array | number | undefined)[];
 
+/** `release` frees at once what no call has taken. */
 export interface NativeVectorStaging {
   append(vectors: Float32Array): void;
+  release(): void;
 }
 export interface NativeByteStaging {
   append(bytes: Uint8Array): void;
+  release(): void;
 }
 
 export interface NativeIndex {

@@ -1,4 +1,6 @@
 /** The index: typed, checked, asynchronous. Each method has its counterpart of the same name in native/binding/index. */
+import { types } from 'node:util';
+
 import { AutoTier } from './auto.js';
 import { call, checkCall, native } from './calls.js';
 import { fromNative, QuiverError, wrongArgument } from './errors.js';
@@ -6,7 +8,7 @@ import { toSteps } from './filter.js';
 import { Gather } from './gather.js';
 import { toIds } from './ids.js';
 import { tryInChild } from './import.js';
-import type { NativeIndex, NativeSpec } from './native.js';
+import type { NativeByteStaging, NativeIndex, NativeSpec } from './native.js';
 import {
   checkK,
   checkMetric,
@@ -49,7 +51,7 @@ import type {
   TuneResult,
   VectorsInput,
 } from './types.js';
-import { checkBuffer, checkQuery, stageBytes, stageVectors, toVectors } from './vectors.js';
+import { checkBuffer, checkQuery, keepBytes, orRelease, stageBytes, stageVectors, toVectors } from './vectors.js';
 
 /** A single search over so many floats at most takes a few microseconds: handing it to a thread would take longer. */
 const INLINE_FLOATS = 16_384;
@@ -171,7 +173,9 @@ export class Index {
     checkCall(options);
     const staging = await stageBytes('bytes', bytes, options.signal);
     return new Index(
-      await call<NativeIndex>((module, number) => module.NativeIndex.fromBuffer(number, staging), options, true),
+      await orRelease(staging, () =>
+        call<NativeIndex>((module, number) => module.NativeIndex.fromBuffer(number, staging), options, true),
+      ),
     );
   }
 
@@ -185,19 +189,24 @@ export class Index {
     const { metric, idType = 'number', trusted = false, signal } = options;
     if (metric !== undefined) checkMetric(metric);
     if (idType !== 'number' && idType !== 'bigint') throw wrongArgument('idType', "'number' or 'bigint'", idType);
-    const isPath = typeof source === 'string';
-    if (isPath) checkPath('source', source);
-    if (!trusted) await tryInChild('faiss', isPath ? { path: source } : { bytes: source }, signal);
-    const input = isPath ? source : await stageBytes('source', source, signal);
     const note: Note = { version: 1, type: 'imported' };
-    return new Index(
-      await call<NativeIndex>(
+    const load = (input: string | NativeByteStaging): Promise<NativeIndex> =>
+      call(
         (module, number) =>
           module.NativeIndex.importFaiss(number, input, metric, idType === 'bigint', JSON.stringify(note)),
         options,
         true,
-      ),
-    );
+      );
+    if (typeof source === 'string') {
+      checkPath('source', source);
+      if (!trusted) await tryInChild('faiss', { path: source }, signal);
+      return new Index(await load(source));
+    }
+    // What the child has tried and what is loaded must be the same bytes, whatever the caller does meanwhile.
+    const bytes = keepBytes('source', source);
+    if (!trusted) await tryInChild('faiss', { bytes }, signal);
+    const staging = await stageBytes('source', bytes, signal);
+    return new Index(await orRelease(staging, () => load(staging)));
   }
 
   /** Opens, in this worker_thread, the index that another thread of the process shares. Error: E_NOT_FOUND. */
@@ -270,7 +279,7 @@ export class Index {
       spec = { ...this.#spec(`IVF${String(nlist)},Flat`), nprobe: handle.stats().nprobe };
       if (spec.nprobe <= 1) spec.nprobe = probesFor(nlist);
     }
-    await call<void>((_, number) => handle.train(number, staging, spec), options);
+    await orRelease(staging, () => call<void>((_, number) => handle.train(number, staging, spec), options));
   }
 
   /**
@@ -297,9 +306,8 @@ export class Index {
       );
     }
     const staging = await stageVectors('vectors', data, this.dim, options.signal);
-    const result = await call<AddResult>(
-      (_, number) => handle.add(number, staging, ids, existing === 'error'),
-      options,
+    const result = await orRelease(staging, () =>
+      call<AddResult>((_, number) => handle.add(number, staging, ids, existing === 'error'), options),
     );
     if (this.#closed === undefined) this.#auto?.grow();
     return result;
@@ -329,7 +337,7 @@ export class Index {
     for await (const batch of batches) {
       if (typeof batch !== 'object' || batch === null)
         throw wrongArgument('a batch', 'vectors, or { vectors, ids }', batch);
-      const plain = batch instanceof Float32Array || Array.isArray(batch);
+      const plain = types.isFloat32Array(batch) || Array.isArray(batch);
       const { vectors, ids } = plain
         ? { vectors: batch, ids: undefined }
         : (batch as { vectors: VectorsInput; ids?: IdsInput });

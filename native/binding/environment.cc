@@ -179,6 +179,8 @@ void Environment::deliver(Napi::Env env, Completion& one) {
     if (one.error) std::rethrow_exception(one.error);
     fault::point(fault::Place::kResult);
     if (one.value) value = one.value(env);
+  } catch (const Napi::Error& thrown) {
+    error = thrown.Value();  // JS has made it already
   } catch (...) {
     error = describe_error(env, std::current_exception());
   }

@@ -116,6 +116,7 @@ class IndexState : public std::enable_shared_from_this<IndexState> {
   friend class Rebuild;
   IndexState(Body body, SnapshotInfo info);
   void check_usable() const;
+  std::unique_ptr<faiss::Index> untaught() const;
   void answer(int64_t n, const float* x, const SearchOptions& options, int64_t* ids, float* distances) const;
   void check_ids_before_add(const std::vector<int64_t>& ids, bool refuse_existing) const;
   void check_room_for_ids(int64_t n) const;

@@ -31,18 +31,31 @@ void IndexState::prepare_get() {
   lists->make_direct_map(true);
 }
 
+// What FAISS has learnt, it keeps in later trainings: lists stay where they are, a rotation is not turned. And a
+// training that is cancelled in the middle has learnt half. So a fresh index is taught, and takes the place of the
+// running one when that went well.
+std::unique_ptr<faiss::Index> IndexState::untaught() const {
+  try {
+    auto fresh = make_index(spec_);
+    const auto now = stats();
+    quiver::set_parameters(fresh.get(), now->ef_construction, now->ef_search, static_cast<int>(now->nprobe));
+    return fresh;
+  } catch (const Error&) {
+    return nullptr;  // the description of a foreign file does not always make an index: that one is taught as it is
+  }
+}
+
 void IndexState::train(Staging vectors, const std::optional<Spec>& spec, const Ticket& ticket) {
   check_usable();
   vectors.check();
+  if (!spec && learns_nothing(body_.index.get())) return;
   if (body_.rows.rows() > 0) {
-    if (!spec && learns_nothing(body_.index.get())) return;
     throw Error(code::kArgument, "The index is trained and holds vectors; call reset() before training it anew.",
                 "an empty index", std::to_string(body_.rows.live()) + " vectors");
   }
   if (spec_.metric == Metric::kCosine) vectors.normalize();
-  std::unique_ptr<faiss::Index> fresh;
-  if (spec) fresh = make_index(*spec);
-  // Nobody reads the FAISS index while it has no rows, so it is trained in place and without the lock.
+  auto fresh = spec ? make_index(*spec) : untaught();
+  // Nobody reads the FAISS index while it has no rows, so in place it needs no lock either.
   faiss::Index& target = fresh ? *fresh : *body_.index;
   const auto* lists = as_ivf(base_of(&target));
   if (lists != nullptr && vectors.size() < lists->nlist) {
@@ -61,12 +74,11 @@ void IndexState::train(Staging vectors, const std::optional<Spec>& spec, const T
   ticket.report("train", 0, static_cast<int64_t>(vectors.size()));
   train_index(target, static_cast<int64_t>(vectors.size()), block.data(), ticket);
   ticket.report("train", static_cast<int64_t>(vectors.size()), static_cast<int64_t>(vectors.size()));
-  if (spec) {
+  if (fresh) {
     std::lock_guard<FairLock> hold(lock_);
     body_.index.swap(fresh);
     shape_ = Shape(body_.index.get());
-    body_.factory = spec->factory;
-    spec_.factory = spec->factory;
+    if (spec) body_.factory = spec_.factory = spec->factory;
   }
   changed();
 }
