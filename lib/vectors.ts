@@ -116,7 +116,7 @@ export function toVectors(name: string, input: VectorsInput, dim: number): { dat
 export function checkQuery(query: Float32Array): void {
   let sum = 0;
   for (let i = 0; i < query.length; i++) {
-    const value = query[i] as number;
+    const value = query[i];
     sum += value * value;
   }
   if (sum <= MAX_SQUARED_NORM) return; // false for NaN
@@ -196,7 +196,8 @@ export async function orRelease<T>(staging: { release(): void }, use: () => Prom
   }
 }
 
-function checkBytes(name: string, bytes: unknown): asserts bytes is Uint8Array {
+/** Refuses what are not the bytes of an index, or not safe to read. */
+export function checkBytes(name: string, bytes: unknown): asserts bytes is Uint8Array {
   if (!types.isUint8Array(bytes)) throw wrongArgument(name, 'a Buffer or Uint8Array', bytes);
   checkBuffer(name, bytes);
   if (bytes.length === 0) {

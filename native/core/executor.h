@@ -52,10 +52,13 @@ class Lane {
  public:
   Lane();
   ~Lane();
+  // With fewer workers than asked for when the system gives no more threads; throws when it gives none.
   void start(int workers, int niceness);
-  // Ends the threads, and runs here what no thread has taken.
+  // Waits for what runs, ends the workers, and runs here what nobody took.
   void stop();
-  // For the end of the process: asks the threads to end after the task that they are at, and waits for them. False
+  // Runs here what came since, while the lane stands still. False when nothing had come.
+  bool run_rest();
+  // For the end of the process: asks the workers to end after the task that they are at, and waits for them. False
   // when some still work at the deadline. The lane is of no use afterwards.
   void dismiss();
   bool gone_by(std::chrono::steady_clock::time_point deadline);
