@@ -227,6 +227,7 @@ Napi::Value Index::get(const Napi::CallbackInfo& info) {
     const Call call(info.Env(), arguments.number(0), false);
     Executor::instance().post_interactive(make_task([index, call, wanted = arguments.ids(1)] {
       try {
+        fault::point(fault::Place::kWork);
         call.ticket()->check();
         if (auto vectors = index->get(wanted)) return call.resolve(vectors_result(std::move(*vectors)));
       } catch (...) {

@@ -11,6 +11,7 @@
 #include "core/error.h"
 #include "core/executor.h"
 #include "core/fair_lock.h"
+#include "core/fault.h"
 #include "core/index_state.h"
 #include "core/memory.h"
 #include "core/reach.h"
@@ -118,6 +119,7 @@ void Rebuild::post_begin() {
 template <typename Step>
 void Rebuild::guarded(Step&& step) {
   try {
+    fault::point(fault::Place::kWork);
     ticket_->check();
     step();
   } catch (...) {
