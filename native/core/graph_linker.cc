@@ -54,9 +54,9 @@ void GraphLinker::make_locks() {
   for (size_t i = old; i < node_locks_.size(); i++) omp_init_lock(&node_locks_[i]);
 }
 
-// FAISS holds the lock of a node while it allocates, and an exception leaves it taken: the rest of the team would wait for
-// it for ever. So all are given back. A thread that is linking a node just then may lose a link to another one, never
-// more: lists of neighbours are plain numbers in place. (libgomp lets a lock that is free be given back.)
+// FAISS holds the lock of a node while it allocates, and an exception leaves it taken: the rest of the team would wait
+// for it for ever. So all are given back. A thread that is linking a node just then may lose a link to another one,
+// never more: lists of neighbours are plain numbers in place. (libgomp lets a lock that is free be given back.)
 void GraphLinker::release_locks() noexcept {
   for (auto& lock : node_locks_) omp_unset_lock(&lock);
 }

@@ -191,6 +191,8 @@ std::vector<float> Rebuild::read(const std::vector<int64_t>& ids, size_t from, s
   found.clear();
   SharedHold hold(index_->lock_);
   index_->check_usable();
+  // Another index may stand there by now, from which rows cannot be read back.
+  if (journal_) journal_->check();
   for (size_t i = from; i < to; i++) {
     const int64_t row = index_->body_.rows.find(ids[i]);
     if (row < 0) continue;

@@ -252,10 +252,10 @@ void Snapshot::check_header(uint64_t size) {
       corrupt(name, "a section lies outside the file");
     }
   }
-  const bool counts_fit = header.rows >= 0 && header.rows <= RowIds::kMaxRows && header.live >= 0 && header.live <= header.rows &&
-                          (header.ids.bytes == 0 || header.ids.bytes == static_cast<uint64_t>(header.rows) * 8) &&
-                          header.metric <= static_cast<uint32_t>(Metric::kJaccard) &&
-                          header.factory[sizeof(header.factory) - 1] == 0;
+  const bool counts_fit =
+      header.rows >= 0 && header.rows <= RowIds::kMaxRows && header.live >= 0 && header.live <= header.rows &&
+      (header.ids.bytes == 0 || header.ids.bytes == static_cast<uint64_t>(header.rows) * 8) &&
+      header.metric <= static_cast<uint32_t>(Metric::kJaccard) && header.factory[sizeof(header.factory) - 1] == 0;
   if (!counts_fit || header.table.bytes != blocks_in(header) * sizeof(uint32_t) ||
       header.table.offset + header.table.bytes != end) {
     corrupt(name, "the header contradicts itself");

@@ -195,15 +195,6 @@ void for_each_viewable(faiss::Index* index, F&& visit, bool learned = false) {
   });
 }
 
-// These and the quantizers of lists.
-template <typename F>
-void for_each_viewable(faiss::Index* index, F&& visit) {
-  for_each_viewable_of_rows(index, visit);
-  walk(index, [&](faiss::Index* part) {
-    if (auto* ivf = as_ivf(part)) for_each_viewable(ivf->quantizer, visit);
-  });
-}
-
 }  // namespace
 
 void own_memory(faiss::Index* index, FairLock& lock) {

@@ -47,6 +47,7 @@ class Searchers {
       SearchOptions options;
       options.k = 10;
       options.exact = random.chance(0.7);
+      options.nprobe = 8;  // all lists there are: a list alone may hold less than k
       if (random.chance(0.2)) {
         options.filter =
             std::make_shared<Filter>(std::vector<Filter::Step>{{Filter::Op::kRange, {wanted, wanted + 300}, {}, 0}});

@@ -12,7 +12,9 @@ namespace quiver::test {
 
 namespace {
 
-void put(const std::string& path) { std::ofstream(path) << "x"; }
+void put(const std::string& path) {
+  std::ofstream(path) << "x";
+}
 
 TEST(TemporaryFile, LiesBesideTheFileUnderANameOfItsOwn) {
   const Folder folder;

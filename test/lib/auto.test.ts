@@ -276,7 +276,10 @@ describe('lib: an index of type auto', () => {
       return reason;
     };
     const failed = (lists: number): RegExp =>
-      new RegExp(`^guide: under 1,000 vectors \\(could not become IVF${lists},Flat: FAISS could not train the index: .*10.*${lists}`, 's');
+      new RegExp(
+        `^guide: under 1,000 vectors \\(could not become IVF${lists},Flat: FAISS could not train the index: .*10.*${lists}`,
+        's',
+      );
 
     it('stays as it is, works, and says what was wrong', async () => {
       const index = await make({ dim, type: 'auto', policy: 'guide' });

@@ -70,7 +70,7 @@ describe('lib: calls, and what settles them', () => {
     );
     const bytes = new (native().ByteStaging)(8); // and never filled
     await fails(
-      call<NativeIndex>((module, number) => module.NativeIndex.fromBuffer(number, bytes)),
+      call<NativeIndex>((module, number) => module.NativeIndex.fromBuffer(number, bytes, false)),
       {
         code: 'E_ARGUMENT',
         message: 'The staging object is not full, or was used already.',
