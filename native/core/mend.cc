@@ -2,6 +2,7 @@
 
 #include <faiss/IndexFastScan.h>
 #include <faiss/IndexHNSW.h>
+#include <faiss/IndexIDMap.h>
 #include <faiss/IndexIVFAdditiveQuantizerFastScan.h>
 #include <faiss/IndexIVFFastScan.h>
 #include <faiss/IndexIVFPQFastScan.h>
@@ -60,6 +61,8 @@ void mend_after_read(faiss::Index* index) {
       if (auto* linear = dynamic_cast<faiss::LinearTransform*>(step)) find_out_whether_rotation(*linear);
     }
     mend_after_read(transform->index);
+  } else if (auto* map = dynamic_cast<faiss::IndexIDMap*>(index)) {
+    mend_after_read(map->index);
   } else if (auto* refine = dynamic_cast<faiss::IndexRefine*>(index)) {
     mend_after_read(refine->base_index);
     mend_after_read(refine->refine_index);

@@ -26,13 +26,13 @@ describe('A9: memory', function () {
 
   it('A9 close() gives the memory back', async () => {
     const { open, closed } = await reported<ClosedReport>('closed', ['2'], { node: ['--expose-gc'], env: ONE_ARENA });
-    assert.ok(open[0]! >= 80, `only ${String(open[0])} MiB were in use`);
+    assert.ok(open[0] >= 80, `only ${String(open[0])} MiB were in use`);
     for (const left of closed) assert.ok(left <= NOISE_MIB, `${String(left)} MiB of ${String(open[0])} stay`);
   });
 
   it('A9 opening and closing again and again takes no more memory than once', async () => {
     const { closed } = await reported<ClosedReport>('closed', [String(trials(4))], { node: ['--expose-gc'] });
-    assert.ok(closed.at(-1)! <= closed[1]! + NOISE_MIB, `MiB that stay, round by round: ${closed.join()}`);
+    assert.ok(closed.at(-1)! <= closed[1] + NOISE_MIB, `MiB that stay, round by round: ${closed.join()}`);
   });
 
   it('A9 calls that fail leave nothing behind, thousands of times', async () => {

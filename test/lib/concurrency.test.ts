@@ -47,9 +47,9 @@ function isExactBetween(found: SearchResult, asked: Float32Array, from: number, 
     const best = nearest(all, row(asked, q, dim), found.k);
     const worst = nearest(less, row(asked, q, dim), found.k);
     found.row(q).forEach(({ distance }, i) => {
-      assert.ok(distance >= best[i]!.distance - 1e-4, `place ${i} is better than it can be`);
+      assert.ok(distance >= best[i].distance - 1e-4, `place ${i} is better than it can be`);
       if (i < worst.length)
-        assert.ok(distance <= worst[i]!.distance + 1e-4, `place ${i} leaves out a row that was there`);
+        assert.ok(distance <= worst[i].distance + 1e-4, `place ${i} leaves out a row that was there`);
     });
     assert.ok(found.row(q).length >= Math.min(from, found.k));
   }
@@ -197,7 +197,7 @@ describe('lib: an index used by many at once', () => {
       let from = 0;
       for (const [i, { ids, added }] of results.entries()) {
         assert.deepEqual([ids[0], ids.length, added], [from, sizes[i], sizes[i]], `call ${i}`);
-        from += sizes[i]!;
+        from += sizes[i];
       }
       assert.deepEqual(
         await index.get([0, 90_000, 90_501, 160_504]),
@@ -277,9 +277,9 @@ describe('lib: an index used by many at once', () => {
   it('many callers on many indexes each get their own', async () => {
     const sizes = [50, 500, 5000];
     const all = await Promise.all(sizes.map((size) => make({ dim, type: 'flat' }, first(size))));
-    const found = await Promise.all(counting(60).map((i) => all[i % 3]!.search(row(queries, i % 20, dim), 3)));
+    const found = await Promise.all(counting(60).map((i) => all[i % 3].search(row(queries, i % 20, dim), 3)));
     for (const [i, one] of found.entries()) {
-      isExact(one, known(first(sizes[i % 3]!), dim), row(queries, i % 20, dim), dim);
+      isExact(one, known(first(sizes[i % 3]), dim), row(queries, i % 20, dim), dim);
     }
   });
 });

@@ -181,7 +181,7 @@ describe('lib: Index.merge', () => {
     let looked = 0;
     while (running) {
       const found = await one.search(data.subarray(0, dim), 3);
-      assert.equal(found.row(0)[0]!.id, 0);
+      assert.equal(found.row(0)[0].id, 0);
       await two.search(data.subarray(0, dim), 3);
       looked++;
       await nextTurn();

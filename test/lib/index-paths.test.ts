@@ -199,7 +199,8 @@ describe('lib: what can go wrong between an index and a file', () => {
       for (const call of ['save', 'exportFaiss']) {
         const { code, message } = run(`await index.${call}(${JSON.stringify(`${folder}/a`)});`, prefix);
         assert.equal(code, 'E_IO', message);
-        assert.equal(message, `Cannot write ${folder}/a: File too large.`);
+        const advice = 'Raise the limit on the size of files (ulimit -f); what was at the path is untouched.';
+        assert.equal(message, `Cannot write ${folder}/a: File too large. ${advice}`);
       }
       assert.deepEqual(answers(keep(await Index.open(`${folder}/a`))).length, QUERIES.length / DIM);
       assert.deepEqual(readdirSync(folder), ['a']);

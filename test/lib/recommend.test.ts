@@ -40,7 +40,7 @@ describe('lib: Index.recommend', () => {
       ['hnsw', 'hnsw', 'ivf', 'ivf'],
     );
     for (const [i, { bytes, reason }] of steps.entries()) {
-      if (i > 0) assert.ok(bytes < steps[i - 1]!.bytes);
+      if (i > 0) assert.ok(bytes < steps[i - 1].bytes);
       assert.match(reason, /MiB of .*MiB\)$/);
     }
     const none = at(1000);

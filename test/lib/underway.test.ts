@@ -40,7 +40,7 @@ describe('lib: Underway', () => {
     assert.equal(settled, 0);
     calls.push(underway.during(() => third.promise));
     second.reject(new Error('a failed one has ended, too'));
-    await assert.rejects(calls[1]!);
+    await assert.rejects(calls[1]);
     await nextTurn();
     assert.equal(settled, 0);
     third.resolve();
@@ -86,7 +86,7 @@ describe('lib: Underway', () => {
           writes.flatMap(({ unprepared }, i) => (unprepared ? [] : [i])),
         );
         for (const [i, { unprepared, failing }] of writes.entries()) {
-          const outcome = outcomes[i]!;
+          const outcome = outcomes[i];
           if (outcome.status === 'fulfilled') assert.deepEqual([outcome.value, unprepared || failing], [i * 10, false]);
           else assert.equal((outcome.reason as Error).message, unprepared ? `unprepared ${i}` : `failed ${i}`);
         }

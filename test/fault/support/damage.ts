@@ -24,12 +24,12 @@ export const DAMAGES: Readonly<Record<string, Damage>> = {
   'one bit flipped': (bytes, random) =>
     changed(bytes, (copy) => {
       const at = random.below(copy.length);
-      copy[at] = copy[at]! ^ (1 << random.below(8));
+      copy[at] = copy[at] ^ (1 << random.below(8));
     }),
   'one bit of the header flipped': (bytes, random) =>
     changed(bytes, (copy) => {
       const at = random.below(Math.min(copy.length, 4_096));
-      copy[at] = copy[at]! ^ (1 << random.below(8));
+      copy[at] = copy[at] ^ (1 << random.below(8));
     }),
   '512 bytes zeroed': zeroed(512),
   '4 KiB zeroed': zeroed(4_096),
@@ -46,7 +46,7 @@ export const DAMAGES: Readonly<Record<string, Damage>> = {
       const to = 512 * random.below(pages);
       const first = Buffer.from(copy.subarray(from, from + 512));
       const second = Buffer.from(copy.subarray(to, to + 512));
-      if (first.equals(second)) copy[from] = copy[from]! ^ 1;
+      if (first.equals(second)) copy[from] = copy[from] ^ 1;
       else {
         second.copy(copy, from);
         first.copy(copy, to);
