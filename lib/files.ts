@@ -3,10 +3,10 @@ import { call, checkCall } from './calls.js';
 import { checkBoolean, wrongArgument } from './errors.js';
 import { writeOn, type Handle } from './handle.js';
 import { tryInChild } from './import.js';
-import type { NativeIndex } from './native.js';
+import type { NativeByteStaging, NativeIndex } from './native.js';
 import { checkMetric, checkPath, type Note } from './options.js';
 import type { ImportOptions, LongCallOptions, OpenOptions, SaveOptions } from './types.js';
-import { stageBytes } from './vectors.js';
+import { keepBytes, orRelease, stageBytes } from './vectors.js';
 
 export async function open(path: string, options: OpenOptions): Promise<NativeIndex> {
   checkPath('path', path);
@@ -20,7 +20,9 @@ export async function open(path: string, options: OpenOptions): Promise<NativeIn
 export async function fromBuffer(bytes: Uint8Array, options: LongCallOptions): Promise<NativeIndex> {
   checkCall(options);
   const staging = await stageBytes('bytes', bytes, options.signal);
-  return call((module, number) => module.NativeIndex.fromBuffer(number, staging, false), options, true);
+  return orRelease(staging, () =>
+    call((module, number) => module.NativeIndex.fromBuffer(number, staging, false), options, true),
+  );
 }
 
 export async function importFaiss(source: string | Uint8Array, options: ImportOptions): Promise<NativeIndex> {
@@ -28,18 +30,25 @@ export async function importFaiss(source: string | Uint8Array, options: ImportOp
   const { metric, idType = 'number', trusted = false, signal } = options;
   if (metric !== undefined) checkMetric(metric);
   if (idType !== 'number' && idType !== 'bigint') throw wrongArgument('idType', "'number' or 'bigint'", idType);
-  const isPath = typeof source === 'string';
-  if (isPath) checkPath('source', source);
+  if (typeof source === 'string') checkPath('source', source);
   checkBoolean('trusted', trusted);
-  if (!trusted) await tryInChild('faiss', isPath ? { path: source } : { bytes: source }, signal);
-  const input = isPath ? source : await stageBytes('source', source, signal);
   const note: Note = { version: 1, type: 'imported' };
-  return call(
-    (module, number) =>
-      module.NativeIndex.importFaiss(number, input, metric, idType === 'bigint', JSON.stringify(note)),
-    options,
-    true,
-  );
+  const load = (input: string | NativeByteStaging): Promise<NativeIndex> =>
+    call(
+      (module, number) =>
+        module.NativeIndex.importFaiss(number, input, metric, idType === 'bigint', JSON.stringify(note)),
+      options,
+      true,
+    );
+  if (typeof source === 'string') {
+    if (!trusted) await tryInChild('faiss', { path: source }, signal);
+    return load(source);
+  }
+  // What the child has tried and what is loaded must be the same bytes, whatever the caller does meanwhile.
+  const bytes = keepBytes('source', source);
+  if (!trusted) await tryInChild('faiss', { bytes }, signal);
+  const staging = await stageBytes('source', bytes, signal);
+  return orRelease(staging, () => load(staging));
 }
 
 export async function save(handle: Handle, path: string, options: SaveOptions): Promise<{ bytes: number }> {

@@ -1,4 +1,6 @@
 /** From a nested filter to the postfix steps that native/core/filter.cc evaluates. */
+import { types } from 'node:util';
+
 import { QuiverError, wrongArgument } from './errors.js';
 import { toIds, toRange } from './ids.js';
 import type { FilterSteps } from './native.js';
@@ -34,7 +36,7 @@ function push(name: string, filter: Filter, idType: IdType, steps: FilterSteps, 
   if ('ids' in filter) steps.push('ids', toIds(`${name}.ids`, filter.ids, idType));
   else if ('range' in filter) steps.push('range', toRange(`${name}.range`, filter.range, idType));
   else if ('bitmap' in filter) {
-    if (!(filter.bitmap instanceof Uint8Array)) throw wrongArgument(`${name}.bitmap`, 'a Uint8Array', filter.bitmap);
+    if (!types.isUint8Array(filter.bitmap)) throw wrongArgument(`${name}.bitmap`, 'a Uint8Array', filter.bitmap);
     checkBuffer(`${name}.bitmap`, filter.bitmap);
     const bytes = filter.bitmap;
     steps.push('bitmap', new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength));

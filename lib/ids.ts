@@ -1,4 +1,6 @@
 /** Ids in: every form that a caller may give, as the one typed array that native code reads. */
+import { types } from 'node:util';
+
 import { outOfRange, QuiverError, show, wrongArgument } from './errors.js';
 import type { Id, IdArray, IdsInput, IdType } from './types.js';
 import { checkBuffer } from './vectors.js';
@@ -34,13 +36,13 @@ function toNumber(name: string, id: unknown, from: number): number {
 /** A copy of the ids as `Float64Array` or `BigInt64Array`, each checked. */
 export function toIds(name: string, input: IdsInput, idType: IdType): IdArray {
   let list: ArrayLike<unknown>;
-  if (input instanceof Set) list = [...(input as ReadonlySet<Id>)];
+  if (types.isSet(input)) list = [...(input as ReadonlySet<Id>)];
   else if (Array.isArray(input)) list = input;
   else if (
-    input instanceof Float64Array ||
-    input instanceof BigInt64Array ||
-    input instanceof Int32Array ||
-    input instanceof Uint32Array
+    types.isFloat64Array(input) ||
+    types.isBigInt64Array(input) ||
+    types.isInt32Array(input) ||
+    types.isUint32Array(input)
   ) {
     checkBuffer(name, input);
     list = input;

@@ -67,6 +67,7 @@ function load(): { addon: Addon; path: string } {
     if (!existsSync(path)) continue;
     try {
       const addon = withNativeEnvironment(() => require(path) as Addon);
+      addon.setErrorClass(QuiverError);
       const threads = Number(process.env.QUIVER_THREADS ?? availableParallelism());
       try {
         addon.setThreads(Number.isInteger(threads) && threads >= 1 ? Math.min(threads, 1024) : availableParallelism());

@@ -2,6 +2,7 @@
  * The surface of the addon, as native/binding registers it. A call number comes first in every async method; the
  * dispatcher is called with it when the call ends.
  */
+import type { QuiverError } from './errors.js';
 import type { IdArray } from './types.js';
 
 export interface NativeSpec {
@@ -44,11 +45,14 @@ export interface NativeFound {
   distances: Float32Array;
 }
 
+/** `release` frees at once what no call has taken. */
 export interface NativeVectorStaging {
   append(vectors: Float32Array): void;
+  release(): void;
 }
 export interface NativeByteStaging {
   append(bytes: Uint8Array): void;
+  release(): void;
 }
 
 export interface NativeIndex {
@@ -139,9 +143,13 @@ export interface Addon {
   VectorStaging: new (dim: number) => NativeVectorStaging;
   ByteStaging: new (size: number) => NativeByteStaging;
   setDispatcher(dispatch: Dispatcher): void;
+  /** The class of what failing calls throw: new errorClass(code, message, { expected, actual }). */
+  setErrorClass(errorClass: typeof QuiverError): void;
   cancel(call: number): void;
   scratch(): { query: Float32Array; ids: ArrayBuffer; distances: Float32Array };
   setThreads(threads: number): void;
   confine(bytes: number, seconds: number): void;
   system(): NativeSystem;
+  /** Only when the process was started with QUIVER_TEST_HOOKS=1: a later call throws; see native/core/fault.h. */
+  armFault?(place: number, thrown: number, passes: number): void;
 }

@@ -1,5 +1,6 @@
 /** From what a caller calls vectors to floats in a row, and on into native memory without blocking the event loop. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { types } from 'node:util';
 
 import { aborted, native } from './calls.js';
 import { QuiverError, show, wrongArgument } from './errors.js';
@@ -13,10 +14,15 @@ const PIECE_BYTES = 2 << 20;
 /** The largest squared length of a vector; above it FAISS's distances overflow. See native/core/vectors.h. */
 export const MAX_SQUARED_NORM = 1e37;
 
-/** Refuses memory that can change or vanish while it is read. */
+/**
+ * Refuses memory that can change or vanish while it is read.
+ *
+ * Here and wherever a typed array is asked for, `types` looks at what the value is made of: `instanceof` would refuse
+ * arrays of another vm context, and so what the addon returns to code in one (Jest runs tests like that).
+ */
 export function checkBuffer(name: string, view: ArrayBufferView): void {
   const buffer = view.buffer as ArrayBufferLike & { resizable?: boolean; growable?: boolean };
-  if (typeof SharedArrayBuffer !== 'undefined' && buffer instanceof SharedArrayBuffer) {
+  if (types.isSharedArrayBuffer(buffer)) {
     throw new QuiverError(
       'E_ARGUMENT',
       `${name} lies in a SharedArrayBuffer, which another thread may change meanwhile. Pass a copy: array.slice().`,
@@ -57,7 +63,7 @@ function notWhole(name: string, length: number, dim: number): QuiverError {
 function fromRows(name: string, rows: readonly (readonly number[] | Float32Array)[], dim: number): Float32Array {
   const data = new Float32Array(rows.length * dim);
   rows.forEach((row, i) => {
-    if (!Array.isArray(row) && !(row instanceof Float32Array)) {
+    if (!Array.isArray(row) && !types.isFloat32Array(row)) {
       throw wrongArgument(`${name}[${String(i)}]`, `an array of ${String(dim)} numbers`, row);
     }
     if (row.length !== dim) {
@@ -67,7 +73,7 @@ function fromRows(name: string, rows: readonly (readonly number[] | Float32Array
         { expected: String(dim), actual: String(row.length) },
       );
     }
-    if (row instanceof Float32Array) checkBuffer(`${name}[${String(i)}]`, row);
+    if (types.isFloat32Array(row)) checkBuffer(`${name}[${String(i)}]`, row);
     else checkNumbers(`${name}[${String(i)}]`, row);
     data.set(row, i * dim);
   });
@@ -83,7 +89,7 @@ function checkNumbers(name: string, values: readonly unknown[]): asserts values 
 /** `n * dim` floats. A Float32Array is returned as it is, not copied. */
 export function toVectors(name: string, input: VectorsInput, dim: number): { data: Float32Array; n: number } {
   let data: Float32Array;
-  if (input instanceof Float32Array) {
+  if (types.isFloat32Array(input)) {
     checkBuffer(name, input);
     data = input;
   } else if (Array.isArray(input)) {
@@ -166,17 +172,8 @@ export async function stageVectors(
 ): Promise<NativeVectorStaging> {
   const staging = new (native().VectorStaging)(dim);
   const piece = Math.max(1, Math.floor(PIECE_BYTES / (dim * 4))) * dim;
-  await inPieces(name, data, piece, (part) => staging.append(part), signal);
+  await orRelease(staging, () => inPieces(name, data, piece, (part) => staging.append(part), signal));
   return staging;
-}
-
-/** Refuses what are not the bytes of an index, or not safe to read. */
-export function checkBytes(name: string, bytes: unknown): void {
-  if (!(bytes instanceof Uint8Array)) throw wrongArgument(name, 'a Buffer or Uint8Array', bytes);
-  checkBuffer(name, bytes);
-  if (bytes.length === 0) {
-    throw new QuiverError('E_CORRUPT', `${name} is empty.`, { expected: 'the bytes of an index', actual: '0 bytes' });
-  }
 }
 
 /** As stageVectors, for bytes. */
@@ -185,6 +182,31 @@ export async function stageBytes(name: string, bytes: Uint8Array, signal?: Abort
   const staging = new (native().ByteStaging)(bytes.length);
   // A Buffer is a Uint8Array whose slices share memory from a pool: look at it as plain bytes.
   const plain = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  await inPieces(name, plain, PIECE_BYTES, (part) => staging.append(part), signal);
+  await orRelease(staging, () => inPieces(name, plain, PIECE_BYTES, (part) => staging.append(part), signal));
   return staging;
+}
+
+/** Runs what fills or uses a staging; when that fails, gives back at once the memory that no native call took. */
+export async function orRelease<T>(staging: { release(): void }, use: () => Promise<T>): Promise<T> {
+  try {
+    return await use();
+  } catch (error) {
+    staging.release();
+    throw error;
+  }
+}
+
+/** Refuses what are not the bytes of an index, or not safe to read. */
+export function checkBytes(name: string, bytes: unknown): asserts bytes is Uint8Array {
+  if (!types.isUint8Array(bytes)) throw wrongArgument(name, 'a Buffer or Uint8Array', bytes);
+  checkBuffer(name, bytes);
+  if (bytes.length === 0) {
+    throw new QuiverError('E_CORRUPT', `${name} is empty.`, { expected: 'the bytes of an index', actual: '0 bytes' });
+  }
+}
+
+/** The bytes as they are now, when that takes no longer than a staging would; larger ones must be left alone. */
+export function keepBytes(name: string, bytes: unknown): Uint8Array {
+  checkBytes(name, bytes);
+  return bytes.byteLength <= AT_ONCE_BYTES ? new Uint8Array(bytes) : bytes;
 }

@@ -1,4 +1,6 @@
 /** The calls that change an index. The addon runs those of one index one after the other, in the order of the calls. */
+import { types } from 'node:util';
+
 import { call, checkCall } from './calls.js';
 import { QuiverError, wrongArgument } from './errors.js';
 import { writeOn, checkOpen, specOf, type Handle } from './handle.js';
@@ -15,7 +17,7 @@ import type {
   LongCallOptions,
   VectorsInput,
 } from './types.js';
-import { stageVectors, toVectors } from './vectors.js';
+import { orRelease, stageVectors, toVectors } from './vectors.js';
 
 export async function train(handle: Handle, vectors: VectorsInput, options: LongCallOptions): Promise<void> {
   checkCall(options);
@@ -23,7 +25,8 @@ export async function train(handle: Handle, vectors: VectorsInput, options: Long
   const { native, dim, underway } = handle;
   await underway.inTurn(
     () => stageVectors('vectors', data, dim, options.signal),
-    (staging) => call((_, number) => native.train(number, staging, listsSpec(handle, n)), options),
+    (staging) =>
+      orRelease(staging, () => call((_, number) => native.train(number, staging, listsSpec(handle, n)), options)),
   );
 }
 
@@ -51,7 +54,10 @@ export async function add(handle: Handle, vectors: VectorsInput, options: AddOpt
   }
   const result = await underway.inTurn(
     () => stageVectors('vectors', data, dim, options.signal),
-    (staging) => call<AddResult>((_, number) => native.add(number, staging, ids, existing === 'error'), options),
+    (staging) =>
+      orRelease(staging, () =>
+        call<AddResult>((_, number) => native.add(number, staging, ids, existing === 'error'), options),
+      ),
   );
   if (handle.closing === undefined) handle.auto?.grow();
   return result;
@@ -84,7 +90,7 @@ export async function addFrom(
 function partsOf(batch: AddBatch): { vectors: VectorsInput; ids?: IdsInput } {
   if (typeof batch !== 'object' || batch === null)
     throw wrongArgument('a batch', 'vectors, or { vectors, ids }', batch);
-  const plain = batch instanceof Float32Array || Array.isArray(batch);
+  const plain = types.isFloat32Array(batch) || Array.isArray(batch);
   return plain ? { vectors: batch } : (batch as { vectors: VectorsInput; ids?: IdsInput });
 }
 

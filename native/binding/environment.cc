@@ -3,8 +3,10 @@
 #include <chrono>
 #include <utility>
 
+#include "binding/account.h"
 #include "binding/errors.h"
 #include "core/executor.h"
+#include "core/fault.h"
 
 namespace quiver {
 
@@ -50,6 +52,18 @@ Environment::Environment(Napi::Env env) {
                                                              &Environment::on_wake, &wake_);
   if (status != napi_ok) throw Napi::Error::New(env, "quiver: could not make the completion queue.");
   napi_unref_threadsafe_function(env, wake_);
+}
+
+// Calls that were under way when the environment closed have answered since, into an inbox that nobody reads.
+Environment::~Environment() {
+  drop_inbox();
+}
+
+void Environment::drop_inbox() {
+  for (Completion* rest = inbox_.exchange(nullptr); rest != nullptr;) {
+    const std::unique_ptr<Completion> one(rest);
+    rest = one->next;
+  }
 }
 
 void Environment::set_dispatcher(Napi::Function dispatch) {
@@ -119,8 +133,10 @@ void Environment::on_wake(napi_env env, napi_value, void* context, void*) {
   try {
     environment->deliver(env);
   } catch (const Napi::Error& error) {
-    // The dispatcher of lib/ does not throw; an onProgress callback may, and it is the user's to see.
-    napi_fatal_exception(env, error.Value());
+    // The dispatcher of lib/ does not throw. When JS may not run any more there is no error to show either.
+    if (!error.IsEmpty()) napi_fatal_exception(env, error.Value());
+  } catch (...) {
+    napi_fatal_exception(env, describe_error(env, std::current_exception()));
   }
 }
 
@@ -134,27 +150,11 @@ void Environment::deliver(Napi::Env env) {
   }
   std::exception_ptr thrown;
   while (oldest != nullptr) {
-    std::unique_ptr<Completion> one(oldest);
+    const std::unique_ptr<Completion> one(oldest);
     oldest = one->next;
     const Napi::HandleScope scope(env);
     try {
-      if (one->phase != nullptr) {
-        auto progress = Napi::Object::New(env);
-        progress.Set("phase", one->phase);
-        progress.Set("done", static_cast<double>(one->done));
-        progress.Set("total", static_cast<double>(one->total));
-        dispatch_.Call({Napi::Number::New(env, one->call), env.Undefined(), env.Undefined(), progress});
-        continue;
-      }
-      running_.erase(one->call);
-      Napi::Value error = env.Undefined(), value = env.Undefined();
-      try {
-        if (one->error) std::rethrow_exception(one->error);
-        if (one->value) value = one->value(env);
-      } catch (...) {
-        error = describe_error(env, std::current_exception());
-      }
-      dispatch_.Call({Napi::Number::New(env, one->call), error, value, env.Undefined()});
+      deliver(env, *one);
     } catch (...) {
       thrown = std::current_exception();  // after the others: one bad callback must not lose their results
     }
@@ -163,22 +163,44 @@ void Environment::deliver(Napi::Env env) {
   if (thrown) std::rethrow_exception(thrown);
 }
 
+void Environment::deliver(Napi::Env env, Completion& one) {
+  if (one.phase != nullptr) {
+    auto progress = Napi::Object::New(env);
+    progress.Set("phase", one.phase);
+    progress.Set("done", static_cast<double>(one.done));
+    progress.Set("total", static_cast<double>(one.total));
+    dispatch_.Call({Napi::Number::New(env, one.call), env.Undefined(), env.Undefined(), progress});
+    return;
+  }
+  running_.erase(one.call);
+  if (one.account) one.account->update(env);
+  Napi::Value error = env.Undefined(), value = env.Undefined();
+  try {
+    if (one.error) std::rethrow_exception(one.error);
+    fault::point(fault::Place::kResult);
+    if (one.value) value = one.value(env);
+  } catch (const Napi::Error& thrown) {
+    error = thrown.Value();  // JS has made it already
+  } catch (...) {
+    error = describe_error(env, std::current_exception());
+  }
+  dispatch_.Call({Napi::Number::New(env, one.call), error, value, env.Undefined()});
+}
+
 void Environment::close() {
   for (auto& [call, ticket] : running_) ticket->cancel();
   running_.clear();
   // Calls still under way hold this object longer than the environment lives: its references must go now.
   dispatch_.Reset();
   index_class.Reset();
+  error_class.Reset();
   scratch_object_.Reset();
   {
     std::lock_guard<std::mutex> guard(mutex_);
     open_ = false;
     napi_release_threadsafe_function(wake_, napi_tsfn_abort);
   }
-  for (Completion* rest = inbox_.exchange(nullptr); rest != nullptr;) {
-    std::unique_ptr<Completion> one(rest);
-    rest = one->next;
-  }
+  drop_inbox();
   std::lock_guard<std::mutex> guard(count_mutex());
   if (--environments == 0) Executor::instance().shutdown();
 }

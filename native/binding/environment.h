@@ -14,9 +14,12 @@
 
 namespace quiver {
 
+class Account;
+
 // A finished call, or news of a running one, on its way to the JS thread.
 struct Completion {
   double call = 0;
+  std::shared_ptr<Account> account;  // of the index that the call may have made larger or smaller
   // Makes the result, on the JS thread. Null for an error or for progress.
   std::function<Napi::Value(Napi::Env)> value;
   std::exception_ptr error;
@@ -31,6 +34,7 @@ class Environment {
   // Sets the environment up; called once for each, when the addon is loaded into it.
   static void create(Napi::Env env);
   static const std::shared_ptr<Environment>& of(Napi::Env env);
+  ~Environment();
 
   // --- on the JS thread
   // `dispatch(call, error, value, progress)` is the JS function that settles promises.
@@ -38,6 +42,7 @@ class Environment {
   std::shared_ptr<Ticket> begin(double call, bool with_progress);
   void cancel(double call);
   Napi::FunctionReference index_class;
+  Napi::FunctionReference error_class;  // QuiverError of lib/
 
   // Memory that JS and native share for single queries: no argument has to be looked at.
   static constexpr size_t kScratchDim = 65536;
@@ -53,6 +58,8 @@ class Environment {
  private:
   explicit Environment(Napi::Env env);
   void deliver(Napi::Env env);
+  void deliver(Napi::Env env, Completion& one);
+  void drop_inbox();
   void close();
   static void on_wake(napi_env env, napi_value, void* context, void*);
 

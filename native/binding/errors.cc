@@ -5,6 +5,7 @@
 #include <new>
 #include <string>
 
+#include "binding/environment.h"
 #include "core/error.h"
 
 namespace quiver {
@@ -44,6 +45,19 @@ Napi::Object describe_error(Napi::Env env, std::exception_ptr error) {
   if (!description.expected.empty()) object.Set("expected", description.expected);
   if (!description.actual.empty()) object.Set("actual", description.actual);
   return object;
+}
+
+void throw_to_js(Napi::Env env, std::exception_ptr error) {
+  const Napi::Object description = describe_error(env, error);
+  const auto& error_class = Environment::of(env)->error_class;
+  if (!error_class.IsEmpty()) {
+    // Made by JS, so that it has the class, the fields and the stack of an error thrown in lib/.
+    const Napi::Object made = error_class.New({description.Get("code"), description.Get("message"), description});
+    throw Napi::Error(env, made);
+  }
+  const Napi::Error plain = Napi::Error::New(env, description.Get("message").As<Napi::String>().Utf8Value());
+  for (const char* key : {"code", "expected", "actual"}) plain.Value().Set(key, description.Get(key));
+  throw plain;
 }
 
 }  // namespace quiver

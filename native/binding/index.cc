@@ -79,38 +79,36 @@ Napi::Value wrap_state(Napi::Env env, std::shared_ptr<IndexState> state) {
 }
 
 Index::Index(const Napi::CallbackInfo& info) : ObjectWrap(info) {
-  if (info.Length() != 1 || !info[0].IsExternal()) {
-    throw Napi::TypeError::New(info.Env(), "Use Index.create() or Index.open().");
-  }
-  napi_type_tag_object(info.Env(), info.This(), &kIndexTag);
-  state_ = *info[0].As<Napi::External<std::shared_ptr<IndexState>>>().Data();
-  state_->open_handle();
-  account(info.Env());
+  guarded(info.Env(), [&]() -> Napi::Value {
+    if (info.Length() != 1 || !info[0].IsExternal()) {
+      throw Error(code::kArgument, "Use Index.create() or Index.open().", "an index", "no index");
+    }
+    napi_type_tag_object(info.Env(), info.This(), &kIndexTag);
+    const auto& state = *info[0].As<Napi::External<std::shared_ptr<IndexState>>>().Data();
+    account_ = std::make_shared<Account>(state);
+    account_->update(info.Env());
+    state_ = state;
+    state_->open_handle();
+    return info.Env().Undefined();
+  });
 }
 
 Index::~Index() {
   // V8 has let go of the object, or the environment ends. Memory is freed on a worker: it may take a while.
   if (!state_) return;
+  account_->close(Env());
   auto state = std::move(state_);
-  if (state->close_handle()) state->strand->post(make_task([state] { state->free(); }));
-  if (accounted_ != 0) {
-    int64_t total;
-    napi_adjust_external_memory(Env(), -accounted_, &total);
+  if (!state->close_handle()) return;
+  if (Executor::instance().running()) {
+    state->strand->post(make_task([state] { state->free(); }));
+  } else {
+    state->free();  // the last environment has ended the lanes already: they must not start again
   }
 }
 
 const std::shared_ptr<IndexState>& Index::state() const {
   if (!state_) throw Error(code::kClosed, "The index is closed.", "an open index", "a closed one");
   return state_;
-}
-
-// V8 sees only a small wrapper: without this, dropped indexes would pile up before it collects them.
-void Index::account(Napi::Env env) {
-  const int64_t bytes = state_ ? static_cast<int64_t>(state_->stats()->bytes) : 0;
-  if (bytes == accounted_) return;
-  int64_t total;
-  napi_adjust_external_memory(env, bytes - accounted_, &total);
-  accounted_ = bytes;
 }
 
 Napi::Value Index::create(const Napi::CallbackInfo& info) {
@@ -251,7 +249,7 @@ Napi::Value Index::stats(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const Napi::Env env = info.Env();
     const auto stats = state()->stats();
-    account(env);
+    account_->update(env);
     auto object = Napi::Object::New(env);
     auto set = [&](const char* key, auto value) {
       object.Set(key, Napi::Number::New(env, static_cast<double>(value)));
@@ -290,17 +288,23 @@ Napi::Value Index::when_quiet(const Napi::CallbackInfo& info) {
     const auto& index = state();
     const Call call(info.Env(), Arguments(info).number(0), false);
     // Through the strand: what was asked for before has begun by then.
-    index->strand->post(make_task(
-        [index, call] { index->when_quiet([call] { call.resolve([](Napi::Env env) { return env.Undefined(); }); }); }));
+    index->strand->post(make_task([index, call] {
+      try {
+        fault::point(fault::Place::kWork);
+        index->when_quiet([call] { call.resolve([](Napi::Env env) { return env.Undefined(); }); });
+      } catch (...) {
+        call.reject(std::current_exception());
+      }
+    }));
     return info.Env().Undefined();
   });
 }
 
 Napi::Value Index::close(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    auto state = std::move(state_);
-    account(info.Env());
     const Call call(info.Env(), Arguments(info).number(0), false);
+    auto state = std::move(state_);
+    account_->close(info.Env());
     if (!state) {
       call.resolve([](Napi::Env env) { return env.Undefined(); });
       return info.Env().Undefined();

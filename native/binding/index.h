@@ -6,6 +6,7 @@
 
 #include <memory>
 
+#include "binding/account.h"
 #include "core/index_state.h"
 
 namespace quiver {
@@ -53,11 +54,9 @@ class Index : public Napi::ObjectWrap<Index> {
 
   // The state, or E_CLOSED.
   const std::shared_ptr<IndexState>& state() const;
-  void account(Napi::Env env);
-  void release(Napi::Env env);
 
   std::shared_ptr<IndexState> state_;
-  int64_t accounted_ = 0;  // bytes that V8 was told of
+  std::shared_ptr<Account> account_;
 };
 
 // A finished index as a JS object.

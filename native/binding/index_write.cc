@@ -42,7 +42,7 @@ Napi::Value Index::train(const Napi::CallbackInfo& info) {
     if (!arguments.absent(2)) spec = arguments.spec(2);
     const auto& index = state();
     auto staging = take_staging(info[1]);
-    const Call call(info.Env(), arguments.number(0), true);
+    const Call call(info.Env(), arguments.number(0), true, account_);
     run_on_strand(*index->strand, call, [index, staging, spec, ticket = call.ticket()]() -> Result {
       index->train(std::move(*staging), spec, *ticket);
       return undefined();
@@ -64,7 +64,7 @@ Napi::Value Index::add(const Napi::CallbackInfo& info) {
       throw Error(code::kDimension, "There must be one id for each vector.", std::to_string(staging->size()),
                   std::to_string(ids->size()));
     }
-    const Call call(info.Env(), arguments.number(0), true);
+    const Call call(info.Env(), arguments.number(0), true, account_);
     run_on_strand(*index->strand, call,
                   [index, staging, ids = std::move(ids), refuse, ticket = call.ticket()]() -> Result {
                     auto outcome = std::make_shared<AddOutcome>(index->add(std::move(*staging), ids, refuse, *ticket));
@@ -85,7 +85,7 @@ Napi::Value Index::remove(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const Arguments arguments(info);
     const auto& index = state();
-    const Call call(info.Env(), arguments.number(0), false);
+    const Call call(info.Env(), arguments.number(0), false, account_);
     run_on_strand(*index->strand, call, [index, ids = arguments.ids(1), ticket = call.ticket()]() -> Result {
       return number(static_cast<double>(index->remove(ids, *ticket)));
     });
@@ -96,7 +96,7 @@ Napi::Value Index::remove(const Napi::CallbackInfo& info) {
 Napi::Value Index::reset(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const auto& index = state();
-    run_on_strand(*index->strand, Call(info.Env(), Arguments(info).number(0), false), [index]() -> Result {
+    run_on_strand(*index->strand, Call(info.Env(), Arguments(info).number(0), false, account_), [index]() -> Result {
       index->reset();
       return undefined();
     });
@@ -111,7 +111,7 @@ Napi::Value Index::rebuild(const Napi::CallbackInfo& info) {
     std::optional<Spec> spec;
     if (!arguments.absent(1)) spec = arguments.spec(1);
     const auto& index = state();
-    const Call call(info.Env(), arguments.number(0), true);
+    const Call call(info.Env(), arguments.number(0), true, account_);
     index->rebuild(std::move(spec), call.ticket(), [call](std::exception_ptr error) {
       if (error) {
         call.reject(error);

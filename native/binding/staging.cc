@@ -24,7 +24,9 @@ void check_tag(const Napi::Value& value, const napi_type_tag& tag) {
 }  // namespace
 
 Napi::Function VectorStaging::define(Napi::Env env) {
-  return DefineClass(env, "VectorStaging", {InstanceMethod<&VectorStaging::append>("append")});
+  return DefineClass(
+      env, "VectorStaging",
+      {InstanceMethod<&VectorStaging::append>("append"), InstanceMethod<&VectorStaging::release>("release")});
 }
 
 VectorStaging::VectorStaging(const Napi::CallbackInfo& info) : ObjectWrap(info) {
@@ -61,8 +63,17 @@ Napi::Value VectorStaging::append(const Napi::CallbackInfo& info) {
   });
 }
 
+Napi::Value VectorStaging::release(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    staging_.reset();
+    return info.Env().Undefined();
+  });
+}
+
 Napi::Function ByteStaging::define(Napi::Env env) {
-  return DefineClass(env, "ByteStaging", {InstanceMethod<&ByteStaging::append>("append")});
+  return DefineClass(
+      env, "ByteStaging",
+      {InstanceMethod<&ByteStaging::append>("append"), InstanceMethod<&ByteStaging::release>("release")});
 }
 
 ByteStaging::ByteStaging(const Napi::CallbackInfo& info) : ObjectWrap(info) {
@@ -99,6 +110,13 @@ Napi::Value ByteStaging::append(const Napi::CallbackInfo& info) {
     }
     if (bytes.ElementLength() > 0) std::memcpy(region_->writable() + used_, bytes.Data(), bytes.ElementLength());
     used_ += bytes.ElementLength();
+    return info.Env().Undefined();
+  });
+}
+
+Napi::Value ByteStaging::release(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    region_.reset();
     return info.Env().Undefined();
   });
 }

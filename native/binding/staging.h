@@ -11,7 +11,8 @@
 
 namespace quiver {
 
-// new VectorStaging(dim); append(Float32Array of whole vectors). Given whole to train() or add().
+// new VectorStaging(dim); append(Float32Array of whole vectors). Given whole to train() or add(). What no call took is
+// freed by release(), which does no harm to what one did: the collector does not know how much memory hangs on it.
 class VectorStaging : public Napi::ObjectWrap<VectorStaging> {
  public:
   static Napi::Function define(Napi::Env env);
@@ -21,10 +22,11 @@ class VectorStaging : public Napi::ObjectWrap<VectorStaging> {
 
  private:
   Napi::Value append(const Napi::CallbackInfo& info);
+  Napi::Value release(const Napi::CallbackInfo& info);
   std::optional<Staging> staging_;
 };
 
-// new ByteStaging(size); append(Uint8Array). Given whole to fromBuffer() or importFaiss().
+// new ByteStaging(size); append(Uint8Array). Given whole to fromBuffer() or importFaiss(); release() as above.
 class ByteStaging : public Napi::ObjectWrap<ByteStaging> {
  public:
   static Napi::Function define(Napi::Env env);
@@ -34,6 +36,7 @@ class ByteStaging : public Napi::ObjectWrap<ByteStaging> {
 
  private:
   Napi::Value append(const Napi::CallbackInfo& info);
+  Napi::Value release(const Napi::CallbackInfo& info);
   std::shared_ptr<Region> region_;
   size_t used_ = 0;
 };

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <fstream>
 #include <string>
 
@@ -15,6 +16,7 @@
 #include "binding/errors.h"
 #include "core/error.h"
 #include "core/executor.h"
+#include "core/fault.h"
 #include "core/memory.h"
 
 #ifdef QUIVER_OPENBLAS
@@ -113,6 +115,17 @@ Napi::Value set_dispatcher(const Napi::CallbackInfo& info) {
   });
 }
 
+// setErrorClass(QuiverError): what every failing call throws from here on.
+Napi::Value set_error_class(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    if (info.Length() < 1 || !info[0].IsFunction()) {
+      throw Error(code::kArgument, "The error class must be a class.", "a class", "something else");
+    }
+    Environment::of(info.Env())->error_class = Napi::Persistent(info[0].As<Napi::Function>());
+    return info.Env().Undefined();
+  });
+}
+
 Napi::Value cancel(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     Environment::of(info.Env())->cancel(Arguments(info).number(0));
@@ -124,6 +137,17 @@ Napi::Value scratch(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value { return Environment::of(info.Env())->scratch(info.Env()); });
 }
 
+// armFault(place, thrown, passes): for tests, see core/fault.h.
+Napi::Value arm_fault(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const Arguments arguments(info);
+    const auto place = static_cast<fault::Place>(arguments.integer(0, 0, static_cast<int>(fault::Place::kResult)));
+    const auto thrown = static_cast<fault::Thrown>(arguments.integer(1, 0, static_cast<int>(fault::Thrown::kInt)));
+    fault::arm(place, thrown, static_cast<int>(arguments.integer(2, 0, 1 << 20)));
+    return info.Env().Undefined();
+  });
+}
+
 }  // namespace
 
 void define_system(Napi::Env env, Napi::Object exports) {
@@ -131,8 +155,11 @@ void define_system(Napi::Env env, Napi::Object exports) {
   exports.Set("setThreads", Napi::Function::New(env, set_threads));
   exports.Set("confine", Napi::Function::New(env, confine));
   exports.Set("setDispatcher", Napi::Function::New(env, set_dispatcher));
+  exports.Set("setErrorClass", Napi::Function::New(env, set_error_class));
   exports.Set("cancel", Napi::Function::New(env, cancel));
   exports.Set("scratch", Napi::Function::New(env, scratch));
+  const char* hooks = std::getenv("QUIVER_TEST_HOOKS");
+  if (hooks != nullptr && std::string(hooks) == "1") exports.Set("armFault", Napi::Function::New(env, arm_fault));
 }
 
 }  // namespace quiver

@@ -8,8 +8,11 @@
 #include <utility>
 #include <vector>
 
+#include "binding/account.h"
 #include "binding/environment.h"
+#include "core/error.h"
 #include "core/executor.h"
+#include "core/fault.h"
 #include "core/ticket.h"
 
 namespace quiver {
@@ -17,32 +20,33 @@ namespace quiver {
 // Makes the JS value of a finished call, on the JS thread.
 using Result = std::function<Napi::Value(Napi::Env)>;
 
-// A call under way: who asked, and how to answer. Copies share the same call; it is answered once.
+// A call under way: who asked, and how to answer. Copies share the same call. It is answered once, and always: when the
+// last copy goes without an answer, because something threw before the work began, that is the answer.
 class Call {
  public:
-  // `number` is the one that lib/ gave the call.
-  Call(Napi::Env env, double number, bool with_progress)
-      : environment_(Environment::of(env)), number_(number), ticket_(environment_->begin(number, with_progress)) {}
+  // `number` is the one that lib/ gave the call. The account is that of an index which the call may change.
+  Call(Napi::Env env, double number, bool with_progress, std::shared_ptr<Account> account = nullptr)
+      : pending_(std::make_shared<Pending>()) {
+    pending_->number = number;
+    pending_->account = std::move(account);
+    pending_->ticket = Environment::of(env)->begin(number, with_progress);
+    pending_->environment = Environment::of(env);
+  }
 
-  const std::shared_ptr<Ticket>& ticket() const { return ticket_; }
+  const std::shared_ptr<Ticket>& ticket() const { return pending_->ticket; }
 
   void resolve(Result value) const {
     auto completion = std::make_unique<Completion>();
-    completion->call = number_;
     completion->value = std::move(value);
-    environment_->post(std::move(completion));
+    pending_->answer(std::move(completion));
   }
-  void reject(std::exception_ptr error) const {
-    auto completion = std::make_unique<Completion>();
-    completion->call = number_;
-    completion->error = std::move(error);
-    environment_->post(std::move(completion));
-  }
+  void reject(std::exception_ptr error) const { pending_->fail(std::move(error)); }
   // Runs `work`, which returns a Result, and answers with what comes of it. Unless it was cancelled before it began.
   template <typename F>
   void run(F&& work) const {
     try {
-      ticket_->check();
+      fault::point(fault::Place::kWork);
+      ticket()->check();
       resolve(work());
     } catch (...) {
       reject(std::current_exception());
@@ -50,9 +54,29 @@ class Call {
   }
 
  private:
-  std::shared_ptr<Environment> environment_;
-  double number_;
-  std::shared_ptr<Ticket> ticket_;
+  struct Pending {
+    std::shared_ptr<Environment> environment;  // null: nobody waits for an answer, yet or any more
+    double number = 0;
+    std::shared_ptr<Ticket> ticket;
+    std::shared_ptr<Account> account;
+
+    void answer(std::unique_ptr<Completion> completion) {
+      const auto to = std::exchange(environment, nullptr);
+      if (!to) return;
+      completion->call = number;
+      completion->account = std::move(account);
+      to->post(std::move(completion));
+    }
+    void fail(std::exception_ptr error) {
+      auto completion = std::make_unique<Completion>();
+      completion->error = std::move(error);
+      answer(std::move(completion));
+    }
+    ~Pending() {
+      if (environment) fail(std::make_exception_ptr(Error(code::kInternal, "The call was given up.")));
+    }
+  };
+  std::shared_ptr<Pending> pending_;
 };
 
 // The three places where work runs.

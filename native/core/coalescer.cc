@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/executor.h"
+#include "core/fault.h"
 #include "core/index_state.h"
 #include "core/vectors.h"
 
@@ -109,6 +110,7 @@ void Coalescer::answer(std::vector<Part>& parts) {
   const SearchOptions options = good.front().job->options;
   const int64_t k = options.k;
   try {
+    fault::point(fault::Place::kWork);
     if (good.size() == 1) {
       SearchJob& job = *good[0].job;
       const int64_t from = good[0].from;

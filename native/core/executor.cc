@@ -7,7 +7,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstdint>
+#include <cstdlib>
+#include <ctime>
 
 #include "core/ticket.h"
 
@@ -16,6 +20,9 @@ namespace quiver {
 namespace {
 constexpr int kBulkWorkers = 2;
 constexpr int kBulkNiceness = 5;
+// How long an exit waits for the end of what runs. Most work looks at shutting_down() every few milliseconds; some
+// steps inside FAISS and LAPACK do not.
+constexpr auto kExitPatience = std::chrono::seconds(5);
 }  // namespace
 
 Inbox::~Inbox() {
@@ -71,9 +78,24 @@ void Lane::start(int workers, int niceness) {
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
-void Lane::stop() {
+void Lane::dismiss() {
   stopping_ = true;
   for (size_t i = 0; i < threads_.size(); i++) sem_post(&available_);
+}
+
+bool Lane::gone_by(std::chrono::steady_clock::time_point deadline) {
+  const auto since_start = deadline.time_since_epoch();
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(since_start);
+  timespec until{};
+  until.tv_sec = seconds.count();
+  until.tv_nsec = std::chrono::duration_cast<std::chrono::nanoseconds>(since_start - seconds).count();
+  return std::all_of(threads_.begin(), threads_.end(), [&](std::thread& thread) {
+    return pthread_clockjoin_np(thread.native_handle(), nullptr, CLOCK_MONOTONIC, &until) == 0;
+  });
+}
+
+void Lane::stop() {
+  dismiss();
   for (auto& thread : threads_) thread.join();
   threads_.clear();
   run_rest();
@@ -118,9 +140,9 @@ void Lane::work(int niceness) {
       // omp_set_num_threads holds for the calling thread only, and FAISS code may change it: set it for every task.
       omp_set_num_threads(niceness != 0 ? Executor::instance().threads() : 1);
       task->run();
-    } else if (stopping_) {
-      return;
     }
+    // What is left in the queue is for stop() to run, or at an exit for nobody.
+    if (stopping_) return;
   }
 }
 
@@ -137,11 +159,31 @@ bool Executor::set_threads(int threads) {
   return true;
 }
 
+bool Executor::stop_for_exit() {
+  std::lock_guard<std::mutex> guard(lifecycle_);
+  if (!started_) return true;
+  exiting_ = true;
+  shutting_down() = true;
+  interactive_.dismiss();
+  bulk_.dismiss();
+  const auto deadline = std::chrono::steady_clock::now() + kExitPatience;
+  return interactive_.gone_by(deadline) && bulk_.gone_by(deadline);
+}
+
 void Executor::ensure_started() {
   if (started_.load(std::memory_order_acquire)) return;
   std::lock_guard<std::mutex> guard(lifecycle_);
   if (started_) return;
   shutting_down() = false;
+  // exit() runs the destructors of OpenBLAS and FAISS, and a thread of ours that is inside them then crashes. Handlers
+  // run in reverse order of their registration, so this one comes before. A thread that is deep in a long step cannot
+  // be waited for: then the process ends here, with the status that it was to have. A forked child has no such threads.
+  static const int registered = ::on_exit(
+      [](int status, void* process) {
+        if (getpid() == reinterpret_cast<intptr_t>(process) && !instance().stop_for_exit()) _exit(status);
+      },
+      reinterpret_cast<void*>(static_cast<intptr_t>(getpid())));
+  static_cast<void>(registered);
   interactive_.start(threads(), 0);
   try {
     bulk_.start(std::min(threads(), kBulkWorkers), kBulkNiceness);
@@ -164,7 +206,7 @@ void Executor::post_bulk(std::unique_ptr<Task> task) {
 
 void Executor::shutdown() {
   std::lock_guard<std::mutex> guard(lifecycle_);
-  if (!started_) return;
+  if (!started_ || exiting_) return;
   shutting_down() = true;
   interactive_.stop();
   bulk_.stop();

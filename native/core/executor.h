@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <deque>
 #include <memory>
 #include <mutex>
@@ -57,6 +58,10 @@ class Lane {
   void stop();
   // Runs here what came since, while the lane stands still. False when nothing had come.
   bool run_rest();
+  // For the end of the process: asks the workers to end after the task that they are at, and waits for them. False
+  // when some still work at the deadline. The lane is of no use afterwards.
+  void dismiss();
+  bool gone_by(std::chrono::steady_clock::time_point deadline);
   void post(std::unique_ptr<Task> task);
   int idle() const { return idle_.load(std::memory_order_relaxed); }
 
@@ -88,13 +93,17 @@ class Executor {
 
   // Cancels what runs, waits for it and ends the threads. A later post starts them again.
   void shutdown();
+  bool running() const { return started_.load(std::memory_order_acquire); }
 
  private:
   Executor() = default;
   void ensure_started();
+  // True when nothing runs any more.
+  bool stop_for_exit();
 
   std::atomic<int> threads_{static_cast<int>(std::max(1u, std::thread::hardware_concurrency()))};
   std::atomic<bool> started_{false};
+  bool exiting_ = false;  // guarded by lifecycle_
   std::mutex lifecycle_;
   Lane interactive_;
   Lane bulk_;

@@ -120,6 +120,13 @@ std::unique_ptr<faiss::Index> make_index(const Spec& spec) {
     } else {
       index.reset(faiss::index_factory(static_cast<int>(spec.dim), spec.factory.c_str(), faiss_metric(spec.metric)));
     }
+    if (index->metric_type != faiss_metric(spec.metric)) {
+      // FAISS takes the metric, makes an l2 index all the same, and says nothing.
+      throw Error(code::kUnsupported,
+                  "FAISS knows \"" + spec.factory + "\" for l2 only. Use HNSW with SQ8, or IVF with PQ, for " +
+                      metric_name(spec.metric) + ".",
+                  "the metric l2", metric_name(spec.metric));
+    }
     mend_residual_lists(index);
     index->metric_arg = spec.metric_arg;
     calm_training(index.get());

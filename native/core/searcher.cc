@@ -257,7 +257,10 @@ RangeHits Searcher::range(int64_t n, const float* x, float radius, int nprobe) c
   RangeHits hits;
   hits.offsets.assign(static_cast<size_t>(n) + 1, 0);
   if (allowed_count() == 0) return hits;
-  if (dynamic_cast<const faiss::IndexFastScan*>(shape_.base) != nullptr) {
+  // FAISS searches FastScan lists for a radius that it has rounded to 16 bits: far from the distances it finds nothing
+  // or everything, near them it misses the border.
+  if (dynamic_cast<const faiss::IndexFastScan*>(shape_.base) != nullptr ||
+      dynamic_cast<const faiss::IndexIVFFastScan*>(shape_.base) != nullptr) {
     throw Error(code::kUnsupported,
                 "FAISS's FastScan kinds have no range search. Use search() with a k, or a PQ or SQ.",
                 "a kind with range search", kind_of(&index_));
