@@ -11,7 +11,7 @@ export interface Attempt {
 }
 
 /** Calls that an index must survive, and answers that it must not give. Returns what was wrong. */
-async function misbehaviour(index: Index): Promise<string> {
+export async function misbehaviour(index: Index): Promise<string> {
   const queries = Float32Array.from({ length: 24 * index.dim }, (_, i) => Math.sin(i * 12.9898));
   const { count } = index;
   const ids = new Set<number | bigint>(await index.ids());
