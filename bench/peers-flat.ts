@@ -9,11 +9,12 @@ import { Index, system } from '../lib/index.js';
 import { recallOf } from './support/data.js';
 import type { Data } from './support/data.js';
 import { indexFile, K, loadBase, queryFile } from './support/indexes.js';
-import { pythonFaiss, startPython } from './support/python.js';
+import { pythonFaiss } from '../test/support/python.js';
+import { startPython } from './support/python.js';
 import { atLeast, ratioCell } from './support/report.js';
 import type { Benchmark, Context, Outcome } from './support/report.js';
 import { alternate, rate, repetitions, speedRatio, timed } from './support/rounds.js';
-import type { LineServer } from './support/server.js';
+import type { LineServer } from '../test/support/line-server.js';
 import { spread } from './support/statistics.js';
 import type { Spread } from './support/statistics.js';
 

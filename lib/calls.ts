@@ -4,6 +4,7 @@
 import { fromNative, QuiverError, wrongArgument, type NativeFailure } from './errors.js';
 import { addon } from './loader.js';
 import type { Addon, NativeProgress } from './native.js';
+import { onAbort } from './signals.js';
 import type { LongCallOptions, Progress } from './types.js';
 
 interface Running {
@@ -83,19 +84,18 @@ export async function call<T = undefined>(
   const module = native();
   const number = next++;
   let waiting: Running | undefined;
-  let onAbort: (() => void) | undefined;
+  let stopListening: (() => void) | undefined;
   try {
     return await new Promise<T>((resolve, reject) => {
       waiting = { resolve, reject, ...(onProgress && { onProgress }) };
       running.set(number, waiting);
       if (signal !== undefined) {
-        onAbort = () => {
+        stopListening = onAbort(signal, () => {
           module.cancel(number);
           if (!atOnce) return;
           running.delete(number);
           reject(aborted(signal));
-        };
-        signal.addEventListener('abort', onAbort, { once: true });
+        });
       }
       start(module, number); // what it throws rejects
     });
@@ -105,6 +105,6 @@ export async function call<T = undefined>(
     // Made here, after the await: the stack then leads back through the caller's awaits.
     throw fromNative(error, (error as NativeFailure).code === 'E_ABORTED' ? signal?.reason : undefined);
   } finally {
-    if (onAbort !== undefined) signal?.removeEventListener('abort', onAbort);
+    stopListening?.();
   }
 }

@@ -1,7 +1,7 @@
 /** Which kind of index fits n vectors, a memory budget and a recall target: the rules behind `type: 'auto'`. */
 import { totalmem } from 'node:os';
 
-import { checkInteger, QuiverError } from './errors.js';
+import { checkInteger, wrongArgument } from './errors.js';
 import { checkDim, checkMemory, checkMetric, checkRecall, DEFAULT_HNSW, listsFor, probesFor } from './options.js';
 import type { Metric, Recommendation, RecommendInput } from './types.js';
 
@@ -47,7 +47,8 @@ function distanceTables(nlist: number, code: number, metric: Metric): number {
   return metric === 'l2' && bytes <= 2 ** 31 ? bytes : 0;
 }
 
-function candidates(n: number, dim: number, recall: number, metric: Metric): Recommendation[] {
+/** The kinds that come into question beside flat, the largest first. */
+export function candidates(n: number, dim: number, recall: number, metric: Metric): Recommendation[] {
   const { M, efConstruction } = DEFAULT_HNSW;
   const efSearch = efFor(recall);
   const nlist = listsFor(Math.max(n, 39));
@@ -86,13 +87,14 @@ function candidates(n: number, dim: number, recall: number, metric: Metric): Rec
 
 export function recommend(input: RecommendInput): Recommendation {
   if (typeof input !== 'object' || input === null) {
-    throw new QuiverError('E_ARGUMENT', 'recommend() takes { n, dim }.', { expected: 'an object with n and dim' });
+    throw wrongArgument('input', 'an object with n and dim', input);
   }
+  const { metric = 'l2', recall = 0.95, memory = defaultMemory() } = input;
   const n = checkInteger('n', input.n, 0, 2 ** 31 - 1);
   const dim = checkDim(input.dim);
-  const metric = checkMetric(input.metric ?? 'l2');
-  const recall = checkRecall(input.recall ?? 0.95);
-  const memory = input.memory === undefined ? defaultMemory() : checkMemory(input.memory);
+  checkMetric(metric);
+  checkRecall(recall);
+  checkMemory(memory);
   const flat: Recommendation = {
     factory: 'Flat',
     type: 'flat',
@@ -106,7 +108,7 @@ export function recommend(input: RecommendInput): Recommendation {
   const choices = candidates(n, dim, recall, metric);
   const fitting = choices.find((choice) => choice.bytes <= memory);
   if (fitting) return { ...fitting, reason: `${fitting.reason} (${megabytes(fitting.bytes)} of ${megabytes(memory)})` };
-  const smallest = choices[choices.length - 1];
+  const smallest = [flat, ...choices].reduce((least, choice) => (choice.bytes < least.bytes ? choice : least));
   return {
     ...smallest,
     reason: `the smallest kind, but it needs ${megabytes(smallest.bytes)} and there are ${megabytes(memory)}: split the data or use a larger machine`,

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { system } from '../../lib/index.js';
 import type { Context } from './report.js';
-import { LineServer } from './server.js';
+import { LineServer } from '../../test/support/line-server.js';
 
 const script = fileURLToPath(new URL('../../../bench/native/build.mjs', import.meta.url));
 

@@ -183,14 +183,13 @@ Napi::Value Index::has(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const Arguments arguments(info);
     const auto& index = state();
-    run_interactive(Call(info.Env(), arguments.number(0), false),
-                    [index, wanted = arguments.ids(1)]() -> Result {
-                      auto present = std::make_shared<std::vector<uint8_t>>(index->has(wanted));
-                      return [present](Napi::Env env) -> Napi::Value {
-                        const size_t n = present->size();
-                        return Napi::Uint8Array::New(env, n, to_array_buffer(env, std::move(*present)), 0);
-                      };
-                    });
+    run_interactive(Call(info.Env(), arguments.number(0), false), [index, wanted = arguments.ids(1)]() -> Result {
+      auto present = std::make_shared<std::vector<uint8_t>>(index->has(wanted));
+      return [present](Napi::Env env) -> Napi::Value {
+        const size_t n = present->size();
+        return Napi::Uint8Array::New(env, n, to_array_buffer(env, std::move(*present)), 0);
+      };
+    });
     return info.Env().Undefined();
   });
 }

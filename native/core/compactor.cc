@@ -32,8 +32,9 @@ bool sweep_in_place(Body& body, FairLock& lock) {
   if (body.rows.dead() == 0) return true;
   own_memory(index, lock);
   drop_unused_region(body, lock);
+  int64_t hole = 0;  // rows before it live, or will when the moves are done
   auto last_live = [&](int64_t end) {
-    while (end > 0 && body.rows.is_dead(end - 1)) end--;
+    while (end > hole && body.rows.is_dead(end - 1)) end--;
     return end;
   };
   int64_t end = last_live(body.rows.rows());
@@ -44,7 +45,6 @@ bool sweep_in_place(Body& body, FairLock& lock) {
     std::lock_guard<FairLock> hold(lock);
     std::swap(body.rows, named);
   }
-  int64_t hole = 0;
   while (body.rows.dead() > 0) {
     // Which rows move is found without the lock: nobody else writes.
     std::vector<std::pair<int64_t, int64_t>> moves;

@@ -37,8 +37,11 @@ std::vector<int64_t> number_lists(faiss::IndexIVF& ivf, const std::string& name)
   std::vector<int64_t> ids;
   for (size_t list = 0; list < ivf.nlist; list++) {
     const size_t size = ivf.invlists->list_size(list);
-    const faiss::InvertedLists::ScopedIds got(ivf.invlists, list);
-    for (size_t i = 0; i < size; i++) ids.push_back(got[i]);
+    faiss::InvertedLists::ScopedIds got(ivf.invlists, list);
+    const size_t before = ids.size();
+    ids.resize(before + size);
+    // As bytes: they may lie at any address of the file.
+    if (size > 0) std::memcpy(ids.data() + before, static_cast<const void*>(got.get()), size * sizeof(int64_t));
   }
   if (ids.size() != static_cast<size_t>(ivf.ntotal)) {
     throw Error(code::kCorrupt, name + " cannot be used: its lists do not hold all rows.", std::to_string(ivf.ntotal),

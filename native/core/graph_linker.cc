@@ -54,6 +54,13 @@ void GraphLinker::make_locks() {
   for (size_t i = old; i < node_locks_.size(); i++) omp_init_lock(&node_locks_[i]);
 }
 
+// FAISS holds the lock of a node while it allocates, and an exception leaves it taken: the rest of the team would wait
+// for it for ever. So all are given back. A thread that is linking a node just then may lose a link to another one,
+// never more: lists of neighbours are plain numbers in place. (libgomp lets a lock that is free be given back.)
+void GraphLinker::release_locks() noexcept {
+  for (auto& lock : node_locks_) omp_unset_lock(&lock);
+}
+
 void GraphLinker::insert(Tools& tools, size_t thread, int64_t place, const float* x) {
   const int64_t row = order_[static_cast<size_t>(place)];
   const int level = graph_.hnsw.levels[static_cast<size_t>(row)] - 1;
@@ -89,6 +96,7 @@ void GraphLinker::run_slice(Tools& tools, const float* x) {
     } catch (...) {
       tools.fail(std::current_exception());
       next_ = n;
+      release_locks();
     }
   }
 }

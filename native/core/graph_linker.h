@@ -27,6 +27,7 @@ class GraphLinker {
  private:
   struct Tools;
   void make_locks();
+  void release_locks() noexcept;
   void run_slice(Tools& tools, const float* x);
   void insert(Tools& tools, size_t thread, int64_t place, const float* x);
 

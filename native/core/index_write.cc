@@ -146,6 +146,7 @@ void IndexState::reset() {
   std::shared_ptr<Region> region;
   const auto running = journal();
   // What was trained stays trained, as in FAISS.
+  own_trained(body_.index.get(), lock_);
   {
     std::lock_guard<FairLock> hold(lock_);
     drop_views(body_.index.get());

@@ -58,6 +58,12 @@ class Journal {
     superseded_ = true;
   }
 
+  // Throws when the rebuild has become pointless.
+  void check() const {
+    std::lock_guard<std::mutex> guard(mutex_);
+    check_held();
+  }
+
   size_t size() const {
     std::lock_guard<std::mutex> guard(mutex_);
     return ids_.size();
@@ -73,10 +79,7 @@ class Journal {
     std::unordered_set<int64_t> ids;
     {
       std::lock_guard<std::mutex> guard(mutex_);
-      if (superseded_) {
-        throw Error(code::kAborted, "The index was trained anew while it was being rebuilt; the rebuild was given up.",
-                    "no train() during a rebuild", "train()");
-      }
+      check_held();
       if (lost_) {
         throw Error(code::kOutOfMemory, "There was no memory to keep track of writes during the rebuild.",
                     "memory for 16 bytes a write", "none");
@@ -89,6 +92,12 @@ class Journal {
   }
 
  private:
+  void check_held() const {
+    if (!superseded_) return;
+    throw Error(code::kAborted, "The index was trained anew while it was being rebuilt; the rebuild was given up.",
+                "no train() during a rebuild", "train()");
+  }
+
   mutable std::mutex mutex_;
   std::unordered_set<int64_t> ids_;
   Parameters parameters_;

@@ -164,6 +164,7 @@ void Rebuild::begin() {
       fresh_.index = std::move(swept);
       fresh_.rows = body.rows.compacted();
       fresh_.factory = body.factory;
+      ticket_->report("rebuild", fresh_.rows.rows(), fresh_.rows.rows());
       swap_in();
       return end(nullptr);
     }
@@ -190,6 +191,8 @@ std::vector<float> Rebuild::read(const std::vector<int64_t>& ids, size_t from, s
   found.clear();
   SharedHold hold(index_->lock_);
   index_->check_usable();
+  // Another index may stand there by now, from which rows cannot be read back.
+  if (journal_) journal_->check();
   for (size_t i = from; i < to; i++) {
     const int64_t row = index_->body_.rows.find(ids[i]);
     if (row < 0) continue;
@@ -235,7 +238,8 @@ void Rebuild::take_over(const std::vector<int64_t>& ids) {
     });
     // A cancelled append has left rows out: they must never take the place of what is there.
     ticket_->check();
-    ticket_->report("rebuild", static_cast<int64_t>(to), static_cast<int64_t>(ids.size()));
+    // What was written meanwhile is little, and would count from 0 again.
+    if (&ids == &ids_) ticket_->report("rebuild", static_cast<int64_t>(to), static_cast<int64_t>(ids.size()));
   }
 }
 

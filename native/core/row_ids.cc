@@ -233,10 +233,7 @@ RowIds RowIds::restore(int64_t rows, std::vector<int64_t> ids, std::vector<uint6
   if (!result.implicit_ && result.ids_.size() != static_cast<size_t>(rows)) {
     refuse("The file has not one id for each row.", std::to_string(rows), std::to_string(result.ids_.size()));
   }
-  for (int64_t id : result.ids_) {
-    if (id < 0) refuse("The file holds an id below 0.", ">= 0", std::to_string(id));
-    result.note_id(id);
-  }
+  for (int64_t id : result.ids_) result.note_id(id);
   if (!result.implicit_) {
     result.slots_.assign(slots_for(rows), 0);
     for (int64_t row = 0; row < rows; row++) {

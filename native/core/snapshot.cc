@@ -119,11 +119,14 @@ struct FaissWriter final : TicketWriter {
   Section vectors_section{0, 0};
 };
 
-const void* vectors_of(const faiss::Index* index) {
-  const faiss::Index* part = index;
-  if (const auto* graph = as_hnsw(part)) part = graph->storage;
-  const auto* codes = as_codes(part);
-  return codes != nullptr ? codes->codes.data() : nullptr;
+// The largest array of codes: where there is one, most of the file. Lists hold ids between their codes and count as
+// structure.
+const void* vectors_of(faiss::Index* index) {
+  const faiss::IndexFlatCodes* largest = nullptr;
+  for (const auto* codes : all_codes(index)) {
+    if (largest == nullptr || codes->codes.size() > largest->codes.size()) largest = codes;
+  }
+  return largest != nullptr ? largest->codes.data() : nullptr;
 }
 
 uint64_t blocks_in(const Header& header) {
@@ -249,10 +252,10 @@ void Snapshot::check_header(uint64_t size) {
       corrupt(name, "a section lies outside the file");
     }
   }
-  const bool counts_fit = header.rows >= 0 && header.rows <= RowIds::kMaxRows && header.live >= 0 && header.live <= header.rows &&
-                          (header.ids.bytes == 0 || header.ids.bytes == static_cast<uint64_t>(header.rows) * 8) &&
-                          header.metric <= static_cast<uint32_t>(Metric::kJaccard) &&
-                          header.factory[sizeof(header.factory) - 1] == 0;
+  const bool counts_fit =
+      header.rows >= 0 && header.rows <= RowIds::kMaxRows && header.live >= 0 && header.live <= header.rows &&
+      (header.ids.bytes == 0 || header.ids.bytes == static_cast<uint64_t>(header.rows) * 8) &&
+      header.metric <= static_cast<uint32_t>(Metric::kJaccard) && header.factory[sizeof(header.factory) - 1] == 0;
   if (!counts_fit || header.table.bytes != blocks_in(header) * sizeof(uint32_t) ||
       header.table.offset + header.table.bytes != end) {
     corrupt(name, "the header contradicts itself");
@@ -298,6 +301,9 @@ Loaded Snapshot::load(bool foreign) const {
   };
   loaded.body.rows =
       RowIds::restore(header.rows, copy(header.ids, int64_t{}), copy(header.dead, uint64_t{}), header.next_id);
+  for (const int64_t id : loaded.body.rows.ids()) {
+    if (id < 0) corrupt(name, "it holds an id below 0", ">= 0", std::to_string(id));
+  }
   if (header.bigint_ids == 0 && loaded.body.rows.next_id() > kMaxSafeId + 1) {
     corrupt(name, "it holds ids above 2^53 - 1, but says that all are numbers");
   }

@@ -201,6 +201,12 @@ void own_memory(faiss::Index* index, FairLock& lock) {
   for_each_viewable(index, [&](auto& data, bool) { own(data, lock); });
 }
 
+void own_trained(faiss::Index* index, FairLock& lock) {
+  for_each_viewable(index, [&](auto& data, bool learned) {
+    if (learned) own(data, lock);
+  });
+}
+
 void drop_views(faiss::Index* index) {
   for_each_viewable(index, [](auto& data, bool learned) {
     if (!learned) {

@@ -65,7 +65,9 @@ void map_rows(faiss::Index* index, FairLock& lock);
 // Copies what is only a view of a file or buffer into memory of the index's own, so that it may be changed. Each piece
 // is copied beside the index and then put in with the lock held.
 void own_memory(faiss::Index* index, FairLock& lock);
-// Lets go of views without copying, except of what was learned: for an index that is about to be emptied.
+// The same for what was trained (the quantizers of lists, norms), which outlives the vectors.
+void own_trained(faiss::Index* index, FairLock& lock);
+// Lets go of views of vectors without copying, except of what was trained: for an index that is about to be emptied.
 void drop_views(faiss::Index* index);
 bool has_views(const faiss::Index* index);
 // Whether own_memory() reaches every view that this nest can have.

@@ -70,8 +70,9 @@ void check_additive_coarse(const Inspection& inspection, const faiss::AdditiveCo
   if (!coarse.is_trained) return;
   inspection.require(coarse.aq->tot_bits < 31 && rows == int64_t{1} << coarse.aq->tot_bits,
                      "its quantizer's row count is wrong");
-  inspection.require(coarse.metric_type != faiss::METRIC_L2 || coarse.centroid_norms.size() == static_cast<size_t>(rows),
-                     "its quantizer's norms are missing");
+  inspection.require(
+      coarse.metric_type != faiss::METRIC_L2 || coarse.centroid_norms.size() == static_cast<size_t>(rows),
+      "its quantizer's norms are missing");
 }
 
 }  // namespace

@@ -35,8 +35,9 @@ size_t size_of_lsh(const Inspection& inspection, const faiss::IndexLSH& lsh) {
 size_t size_of_two_layers(const Inspection& inspection, const faiss::Index2Layer& layers) {
   const faiss::Index* coarse = layers.q1.quantizer;
   inspection.require(coarse != nullptr && coarse->d == layers.d && layers.q1.nlist >= 1, "its first layer is missing");
-  inspection.require(!layers.is_trained || (coarse->is_trained && coarse->ntotal == static_cast<int64_t>(layers.q1.nlist)),
-                     "its two layers do not fit each other");
+  inspection.require(
+      !layers.is_trained || (coarse->is_trained && coarse->ntotal == static_cast<int64_t>(layers.q1.nlist)),
+      "its two layers do not fit each other");
   inspection.index(*coarse, coarse->ntotal);
   inspection.quantizer(layers.pq, layers.d);
   size_t bytes = 0;
@@ -62,9 +63,9 @@ size_t code_size_of(const Inspection& inspection, const faiss::IndexFlatCodes& c
   }
   if (const auto* rabitq = dynamic_cast<const faiss::IndexRaBitQ*>(&codes)) {
     inspection.quantizer(rabitq->rabitq, codes.d, codes.metric_type, rabitq->qb);
-    inspection.require(!codes.is_trained || (rabitq->center.size() == static_cast<size_t>(codes.d) &&
-                                             all_finite(rabitq->center)),
-                       "its center is missing");
+    inspection.require(
+        !codes.is_trained || (rabitq->center.size() == static_cast<size_t>(codes.d) && all_finite(rabitq->center)),
+        "its center is missing");
     return rabitq->rabitq.code_size;
   }
   if (const auto* additive = dynamic_cast<const faiss::IndexAdditiveQuantizer*>(&codes)) {

@@ -84,7 +84,8 @@ void check_links(const Inspection& inspection, const faiss::HNSW& hnsw, size_t r
       }
       // A link on an upper level must lead to a node with that level, or its links would be read from another's.
       for (size_t i = 0; level > 0 && i < end - begin && link_at(links, i) >= 0; i++) {
-        inspection.require(hnsw.levels[static_cast<size_t>(link_at(links, i))] > level, "its graph links levels wrongly");
+        inspection.require(hnsw.levels[static_cast<size_t>(link_at(links, i))] > level,
+                           "its graph links levels wrongly");
       }
     }
   }

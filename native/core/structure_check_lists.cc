@@ -76,7 +76,8 @@ void check_fast_scan(const Inspection& inspection, const faiss::IndexIVFFastScan
     inspection.quantizer(*additive->aq, lists.d, lists.metric_type, lists.is_trained);
     for (const size_t bits : additive->aq->nbits) inspection.require(bits == 4, "its codes have not four bits");
     const bool l2 = lists.metric_type == faiss::METRIC_L2;
-    inspection.require(!l2 || !lists.is_trained || additive->aq->norm_tabs.size() == 32, "its table of norms is missing");
+    inspection.require(!l2 || !lists.is_trained || additive->aq->norm_tabs.size() == 32,
+                       "its table of norms is missing");
     parts = additive->aq->M + (l2 ? 2 : 0);
   } else {
     inspection.unknown("its lists are of a kind that Quiver does not know");
@@ -88,8 +89,7 @@ void check_fast_scan(const Inspection& inspection, const faiss::IndexIVFFastScan
   const auto block = static_cast<size_t>(lists.bbs);
   inspection.require(blocks->n_per_block == block && blocks->block_size == block * lists.M2 / 2,
                      "the blocks of its lists have another size");
-  inspection.require(blocks->ids.size() == lists.nlist && blocks->codes.size() == lists.nlist,
-                     "its lists are cut");
+  inspection.require(blocks->ids.size() == lists.nlist && blocks->codes.size() == lists.nlist, "its lists are cut");
   for (size_t list = 0; list < lists.nlist; list++) {
     const size_t needed = (blocks->ids[list].size() + block - 1) / block;
     inspection.require(blocks->codes[list].size() >= needed * blocks->block_size, "the codes of a list are cut");
@@ -100,10 +100,12 @@ void check_arrays(const Inspection& inspection, const faiss::IndexIVF& lists) {
   const size_t code_size = code_size_of(inspection, lists);
   const auto* arrays = dynamic_cast<const faiss::ArrayInvertedLists*>(lists.invlists);
   if (arrays == nullptr) inspection.unknown("its lists are kept in a way that Quiver does not know");
-  inspection.require(lists.code_size == code_size && arrays->code_size == code_size, "its lists hold codes of another size");
+  inspection.require(lists.code_size == code_size && arrays->code_size == code_size,
+                     "its lists hold codes of another size");
   inspection.require(arrays->ids.size() == lists.nlist && arrays->codes.size() == lists.nlist, "its lists are cut");
   for (size_t list = 0; list < lists.nlist; list++) {
-    inspection.require(arrays->codes[list].size() == arrays->ids[list].size() * code_size, "the codes of a list are cut");
+    inspection.require(arrays->codes[list].size() == arrays->ids[list].size() * code_size,
+                       "the codes of a list are cut");
   }
 }
 

@@ -58,9 +58,9 @@ void check_local_search(const Inspection& inspection, const faiss::LocalSearchQu
 void check_parts(const Inspection& inspection, const faiss::ProductAdditiveQuantizer& product, faiss::MetricType metric,
                  bool trained) {
   const size_t splits = product.nsplits;
-  inspection.require(splits >= 1 && splits <= product.M && product.d % splits == 0 &&
-                         product.quantizers.size() == splits,
-                     "its quantizer's parts are missing");
+  inspection.require(
+      splits >= 1 && splits <= product.M && product.d % splits == 0 && product.quantizers.size() == splits,
+      "its quantizer's parts are missing");
   size_t parts = 0;
   for (size_t i = 0; i < splits; i++) {
     const faiss::AdditiveQuantizer* part = product.subquantizer(i);
@@ -160,8 +160,9 @@ void Inspection::quantizer(const faiss::ScalarQuantizer& sq, int64_t dim, bool t
 void Inspection::quantizer(const faiss::RaBitQuantizer& rabitq, int64_t dim, faiss::MetricType metric,
                            int query_bits) const {
   const auto d = static_cast<size_t>(dim);
-  require(rabitq.d == d && rabitq.metric_type == metric && rabitq.code_size == faiss::RaBitQuantizer(d, metric).code_size,
-          "its quantizer has wrong sizes");
+  require(
+      rabitq.d == d && rabitq.metric_type == metric && rabitq.code_size == faiss::RaBitQuantizer(d, metric).code_size,
+      "its quantizer has wrong sizes");
   require(query_bits >= 0 && query_bits <= 8, "it would round queries to more than 8 bits");
 }
 

@@ -44,7 +44,8 @@ bool is_temporary(const std::string& name, const std::string& prefix) {
   const std::string middle = name.substr(prefix.size(), name.size() - prefix.size() - ending);
   const size_t dash = middle.find('-');
   return dash != std::string::npos && dash > 0 && dash + 1 < middle.size() &&
-         middle.find_first_not_of("0123456789-") == std::string::npos && middle.find('-', dash + 1) == std::string::npos;
+         middle.find_first_not_of("0123456789-") == std::string::npos &&
+         middle.find('-', dash + 1) == std::string::npos;
 }
 
 }  // namespace
@@ -60,8 +61,7 @@ TemporaryFile make_temporary(const std::string& path) {
   const std::string folder = folder_of(path);
   while (true) {
     TemporaryFile made;
-    made.path =
-        folder + "/" + prefix_of(path) + std::to_string(getpid()) + "-" + std::to_string(counter++) + kEnding;
+    made.path = folder + "/" + prefix_of(path) + std::to_string(getpid()) + "-" + std::to_string(counter++) + kEnding;
     made.fd = Fd(::open(made.path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
     // A process with the same number, killed or in another container, may have left one of this name.
     if (made.fd.get() < 0 && errno == EEXIST) continue;

@@ -4,6 +4,7 @@
 #include <faiss/IndexIVFAdditiveQuantizer.h>
 #include <faiss/IndexIVFPQ.h>
 #include <faiss/IndexIVFPQFastScan.h>
+#include <faiss/IndexIVFPQR.h>
 #include <faiss/IndexPQ.h>
 #include <faiss/IndexPQFastScan.h>
 #include <faiss/IndexPreTransform.h>
@@ -79,6 +80,7 @@ void calm_training(faiss::Index* index) {
     ivf_pq->pq.cp.min_points_per_centroid = 1;
     ivf_pq->do_polysemous_training = false;
   }
+  if (auto* refined = dynamic_cast<faiss::IndexIVFPQR*>(base)) refined->refine_pq.cp.min_points_per_centroid = 1;
   if (auto* pq = dynamic_cast<faiss::IndexPQ*>(base)) {
     pq->pq.cp.min_points_per_centroid = 1;
     pq->do_polysemous_training = false;

@@ -60,6 +60,44 @@ TEST(Compactor, SweepsArraysInPlaceAndLosesNothing) {
   }
 }
 
+TEST(Compactor, LosesNothingWhateverThePatternOfTheDead) {
+  Random random(46);
+  for (int round = 0; round < times(3000, 300); round++) {
+    const int64_t rows = random.between(1, 12);
+    const auto x = random.vectors(rows, 1);
+    Body body = filled("Flat", 1, x);
+    std::set<int64_t> alive;
+    const double share = random.chance(0.5) ? 0.3 : 0.8;
+    for (int64_t row = 0; row < rows; row++) {
+      if (random.chance(share)) {
+        body.rows.kill(row);
+      } else {
+        alive.insert(row);
+      }
+    }
+    FairLock lock;
+    ASSERT_TRUE(sweep_in_place(body, lock));
+    ASSERT_EQ(body.rows.rows(), static_cast<int64_t>(alive.size())) << "round " << round;
+    ASSERT_EQ(body.index->ntotal, body.rows.rows());
+    for (int64_t id : alive) ASSERT_EQ(vector_of(body, id), std::vector<float>{x[static_cast<size_t>(id)]});
+  }
+}
+
+TEST(Compactor, SweepsMoreMovesThanOneSliceTakes) {
+  // The first half is dead: each of its rows gets one of the other half, over several slices.
+  Random random(47);
+  const int64_t rows = 7001;
+  const auto x = random.vectors(rows, 1);
+  Body body = filled("Flat", 1, x);
+  for (int64_t row = 0; row < rows / 2; row++) body.rows.kill(row);
+  FairLock lock;
+  ASSERT_TRUE(sweep_in_place(body, lock));
+  ASSERT_EQ(body.rows.rows(), rows - rows / 2);
+  for (int64_t id = rows / 2; id < rows; id++) {
+    ASSERT_EQ(vector_of(body, id), std::vector<float>{x[static_cast<size_t>(id)]});
+  }
+}
+
 TEST(Compactor, LeavesGraphsListsAndBlocksAlone) {
   Random random(42);
   const auto x = random.vectors(600, kDim);

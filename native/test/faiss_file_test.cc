@@ -102,7 +102,8 @@ TEST(FaissFile, TakesIdsFromMapsAndFromLists) {
     map_rows(body.index.get(), lock);
     std::vector<float> got(kDim);
     reconstruct_row(*body.index, body.rows.find(ids[5]), got.data());
-    if (factory == "IVF8,Flat") EXPECT_TRUE(std::equal(got.begin(), got.end(), x.begin() + 5 * kDim));
+    if (factory != "IVF8,Flat") continue;  // the others decode to something near
+    EXPECT_TRUE(std::equal(got.begin(), got.end(), x.begin() + 5 * kDim));
   }
 }
 
@@ -206,15 +207,9 @@ TEST(FaissFile, ACutFileIsRefused) {
 
 TEST(FaissFile, DescribesWhatItFinds) {
   const std::pair<const char*, const char*> expected[] = {
-      {"Flat", "Flat"},
-      {"HNSW16", "HNSW16,Flat"},
-      {"HNSW8,SQ8", "HNSW8,SQ8"},
-      {"IVF8,Flat", "IVF8,Flat"},
-      {"SQ4", "SQ4"},
-      {"SQfp16", "SQfp16"},
-      {"PQ4x4", "PQ4x4"},
-      {"PCA8,Flat", "transformed,Flat"},
-      {"IVF8,SQ8", "IVF8,16 bytes"},
+      {"Flat", "Flat"},         {"HNSW16", "HNSW16,Flat"}, {"HNSW8,SQ8", "HNSW8,SQ8"}, {"IVF8,Flat", "IVF8,Flat"},
+      {"SQ4", "SQ4"},           {"SQfp16", "SQfp16"},      {"PQ4x4", "PQ4x4"},         {"PCA8,Flat", "PCA8,Flat"},
+      {"IVF8,SQ8", "IVF8,SQ8"},
   };
   for (const auto& [factory, description] : expected) {
     EXPECT_EQ(describe(make_index(spec_of(factory, kDim)).get()), description);

@@ -101,8 +101,8 @@ void try_bytes(const std::vector<uint8_t>& bytes, Outcome& outcome) {
 
 // Runs a try in a child that may die. A thread of its own there, for OpenMP's threads do not outlive a fork.
 Outcome in_child(const std::vector<uint8_t>& bytes) {
-  static auto* shared = static_cast<Outcome*>(
-      mmap(nullptr, sizeof(Outcome), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+  static auto* shared =
+      static_cast<Outcome*>(mmap(nullptr, sizeof(Outcome), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
   *shared = Outcome{Stage::kReading, 0, {}};
   const pid_t child = fork();
   if (child == 0) {
@@ -142,9 +142,10 @@ const std::vector<std::string>& foreign_kinds() {
   static const std::vector<std::string> all = [] {
     std::vector<std::string> more = kinds();
     for (const char* kind :
-         {"RaBitQ", "IVF8,RaBitQ", "RQ3x4", "LSQ4x4", "PRQ2x2x4", "PLSQ2x2x4", "RQ2x4_Nrq2x4", "RQ6x4fs_Nrq2x4",
-          "IVF8,RQ3x4", "IVF8,LSQ4x4", "IVF8_HNSW8,Flat", "IVF8,PQ4x4fsr", "HNSW8,PQ4x4", "HNSW8,2x3+PQ4",
-          "IMI2x3,PQ4x4", "IVF8,ITQ8,SHg", "IVF8,PQ4+2", "RR16,LSH", "ITQ16,LSH", "Pad20,Flat", "L2norm,SQfp16"}) {
+         {"RaBitQ",       "IVF8,RaBitQ",    "RQ3x4",        "LSQ4x4",        "PRQ2x2x4",        "PLSQ2x2x4",
+          "RQ2x4_Nrq2x4", "RQ6x4fs_Nrq2x4", "IVF8,RQ3x4",   "IVF8,LSQ4x4",   "IVF8_HNSW8,Flat", "IVF8,PQ4x4fsr",
+          "HNSW8,PQ4x4",  "HNSW8,2x3+PQ4",  "IMI2x3,PQ4x4", "IVF8,ITQ8,SHg", "IVF8,PQ4+2",      "RR16,LSH",
+          "ITQ16,LSH",    "Pad20,Flat",     "L2norm,SQfp16"}) {
       more.emplace_back(kind);
     }
     return more;
@@ -154,10 +155,29 @@ const std::vector<std::string>& foreign_kinds() {
 
 // Values that turn sizes and numbers into traps.
 uint64_t trap(Random& random, uint64_t old) {
-  static const std::vector<uint64_t> kTraps = {
-      0, 1, 2, 3, 31, 127, 255, 256, 4095, 65535, 65536, 0x7fffffff, 0x80000000, 0xffffffff, 0xfffffffe,
-      0x100000000, 0x7fffffffffffffff, 0x8000000000000000, 0xffffffffffffffff, 0xfffffffffffffff0,
-      0x7fc00000 /* NaN */, 0x7f800000 /* infinity */, 0x7f7fffff /* the largest float */};
+  static const std::vector<uint64_t> kTraps = {0,
+                                               1,
+                                               2,
+                                               3,
+                                               31,
+                                               127,
+                                               255,
+                                               256,
+                                               4095,
+                                               65535,
+                                               65536,
+                                               0x7fffffff,
+                                               0x80000000,
+                                               0xffffffff,
+                                               0xfffffffe,
+                                               0x100000000,
+                                               0x7fffffffffffffff,
+                                               0x8000000000000000,
+                                               0xffffffffffffffff,
+                                               0xfffffffffffffff0,
+                                               0x7fc00000 /* NaN */,
+                                               0x7f800000 /* infinity */,
+                                               0x7f7fffff /* the largest float */};
   switch (random.below(4)) {
     case 0:
       return old + 1;
@@ -175,7 +195,9 @@ std::vector<uint8_t> spoilt(std::vector<uint8_t> bytes, Random& random) {
   const auto size = static_cast<int64_t>(bytes.size());
   const int64_t near = std::min<int64_t>(size - 8, 400);
   const int64_t where = random.below(10);
-  const int64_t at = where < 6 ? random.below(near) : where < 8 ? size - 8 - random.below(near) : random.below(size - 8);
+  const int64_t at = where < 6   ? random.below(near)
+                     : where < 8 ? size - 8 - random.below(near)
+                                 : random.below(size - 8);
   const size_t width = random.chance(0.5) ? 4 : random.chance(0.5) ? 8 : 1;
   uint64_t value = 0;
   std::memcpy(&value, bytes.data() + at, width);
@@ -198,7 +220,8 @@ TEST(ForeignIndex, WhatPassesTheCheckIsSafeToUse) {
       const Outcome outcome = in_child(bad);
       const bool died = outcome.signal != 0;
       table[kind][died ? (outcome.stage == Stage::kReading ? "died reading" : "died using")
-                       : outcome.stage == Stage::kRefused ? outcome.code : "used"]++;
+                  : outcome.stage == Stage::kRefused ? outcome.code
+                                                     : "used"]++;
       if (died && outcome.stage != Stage::kReading) {
         size_t at = 0;
         while (bad[at] == bytes[at]) at++;

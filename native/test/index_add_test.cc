@@ -224,7 +224,8 @@ TEST(IndexAdd, WithoutMemoryNothingIsLost) {
         const float* fresh = more.data() + at * kDim;
         const double off = distance_of(Metric::kL2, kDim, got->data() + i * kDim, fresh);
         if (held[i] >= 1000 || off < 0.01) known.put(held[i], fresh);
-        if (code == "nothing" && factory != "HNSW4,SQ8") ASSERT_LT(off, 0.01);
+        const bool must_be_new = code == "nothing" && factory != "HNSW4,SQ8";
+        ASSERT_TRUE(!must_be_new || off < 0.01);
       }
       ASSERT_NO_FATAL_FAILURE(known.expect_same(index, random, exact));
       add_to(index, last, std::vector<int64_t>{0, 1, 2000});
@@ -236,7 +237,7 @@ TEST(IndexAdd, WithoutMemoryNothingIsLost) {
       if (code == "nothing") break;
       failures++;
     }
-    EXPECT_GT(failures, 10);
+    EXPECT_GE(failures, 10);
   }
 }
 

@@ -115,15 +115,21 @@ TEST(Structure, ViewsBecomeMemoryOfItsOwnWithoutAChange) {
   }
 }
 
-TEST(Structure, DroppedViewsLeaveAnIndexThatCanBeEmptied) {
+TEST(Structure, DroppedViewsLeaveATrainedIndexThatCanBeEmptied) {
   const auto x = Random(83).vectors(kRows, kDim);
   for (const auto& factory : kinds()) {
     SCOPED_TRACE(factory);
     const Body body = filled(factory, kDim, x);
     Opened opened(*body.index);
+    FairLock lock;
+    own_trained(opened.index.get(), lock);
     drop_views(opened.index.get());
+    EXPECT_FALSE(has_views(opened.index.get()));
     opened.index->reset();
-    EXPECT_EQ(opened.index->ntotal, 0);
+    if (views_are_known(opened.index.get())) std::vector<uint8_t>().swap(opened.bytes);
+    opened.index->add(kRows, x.data());
+    EXPECT_EQ(opened.index->ntotal, kRows);
+    ASSERT_NO_THROW(check_structure(*opened.index, kRows, factory));
   }
 }
 

@@ -248,7 +248,7 @@ inline int64_t remove_from(const std::shared_ptr<IndexState>& index, const std::
 inline std::shared_ptr<IndexState> index_of(const std::string& factory, int64_t dim, const std::vector<float>& x,
                                             Metric metric = Metric::kL2) {
   auto index = IndexState::create(spec_of(factory, dim, metric), false, "");
-  if (!index->stats()->trained) {
+  if (!index->stats()->trained && !x.empty()) {
     on_strand(index, [&] { index->train(staged(x, dim), std::nullopt, Ticket()); });
   }
   if (!x.empty()) add_to(index, x);

@@ -12,7 +12,9 @@ namespace quiver::test {
 
 namespace {
 
-void put(const std::string& path) { std::ofstream(path) << "x"; }
+void put(const std::string& path) {
+  std::ofstream(path) << "x";
+}
 
 TEST(TemporaryFile, LiesBesideTheFileUnderANameOfItsOwn) {
   const Folder folder;
@@ -80,7 +82,7 @@ TEST(TemporaryFile, OneThatIsThereAlreadyDoesNotStopTheWriter) {
 TEST(TemporaryFile, AFolderThatIsNotThereIsAnError) {
   const Folder folder;
   remove_abandoned(folder.path("no/such"));
-  EXPECT_EQ(code_of([&] { make_temporary(folder.path("no/such")); }), code::kNotFound);
+  EXPECT_EQ(code_of([&] { make_temporary(folder.path("no/such")); }), code::kIo);
 }
 
 }  // namespace

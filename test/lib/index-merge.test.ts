@@ -1,5 +1,6 @@
 import { strict as assert } from 'node:assert';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Id } from '../../lib/index.js';
 import { clustered, counting, fails, indexes, isExact, known, vectors } from './support.js';
 
 describe('lib: Index.merge', () => {
@@ -122,7 +123,7 @@ describe('lib: Index.merge', () => {
       await one.merge(two, { renumber: !own });
       assert.deepEqual([one.count, two.count], [2 * half, 0]);
       const { ids, distances } = await one.search(data, 1);
-      assert.equal(new Set(ids).size, 2 * half, 'a second call brings the rest');
+      assert.equal(new Set<Id>(ids).size, 2 * half, 'a second call brings the rest');
       assert.ok(distances.every((distance) => distance < 1e-4));
     }
   });

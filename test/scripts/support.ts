@@ -2,14 +2,9 @@ import { spawn } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { repositoryRoot } from '../support/run.js';
 
-/** A module of scripts/, which are plain JavaScript: the caller states the types it uses. */
-export async function scriptModule<T>(name: string): Promise<T> {
-  const url = pathToFileURL(join(repositoryRoot, 'scripts', name)).href;
-  return (await import(url)) as T;
-}
+export { scriptModule } from '../support/run.js';
 
 /** A folder for one test; `remove` takes it away. */
 export function temporaryFolder(): { folder: string; remove: () => void } {

@@ -2,10 +2,16 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 
 /** The root of the checkout, seen from dist/test/support. */
 export const repositoryRoot = fileURLToPath(new URL('../../../', import.meta.url));
+
+/** A module of scripts/, which are plain JavaScript: the caller states the types it uses. */
+export async function scriptModule<T>(name: string): Promise<T> {
+  const url = pathToFileURL(join(repositoryRoot, 'scripts', name)).href;
+  return (await import(url)) as T;
+}
 
 /** A folder that is gone after `use`. `files` maps relative paths to contents. */
 export function withFolder<T>(files: Record<string, string>, use: (folder: string) => T): T {

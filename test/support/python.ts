@@ -1,0 +1,28 @@
+/** Python with real FAISS: its files are read here, and ours there. */
+import { join } from 'node:path';
+import { LineServer } from './line-server.js';
+import { repositoryRoot, scriptModule } from './run.js';
+import { skip } from './skip.js';
+
+interface PythonModule {
+  pythonWithFaiss(options?: { install?: boolean }): Promise<string>;
+}
+
+/** The interpreter that has faiss-cpu, installed when it is not there; throws where it cannot be had. */
+export async function pythonFaiss(options?: { install?: boolean }): Promise<string> {
+  return (await scriptModule<PythonModule>('lib/python.mjs')).pythonWithFaiss(options);
+}
+
+/** The peer of the tests; skips the suite, with the reason, where there is no Python or no FAISS for it. */
+export async function needPython(context: Mocha.Context): Promise<LineServer> {
+  let python: string;
+  try {
+    python = await pythonFaiss({ install: false });
+  } catch (error) {
+    skip(context, error instanceof Error ? error.message : String(error));
+  }
+  return new LineServer('Python FAISS', python, [join(repositoryRoot, 'test', 'support', 'faiss_peer.py')], {
+    // Threads that wait for each other take the time of the others: small indexes need one.
+    OMP_NUM_THREADS: '1',
+  });
+}
