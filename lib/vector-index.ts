@@ -646,9 +646,13 @@ export class Index {
     return now(() => handle.share());
   }
 
-  /** Waits for what goes on behind the scenes: moves between tiers, compaction, the check of a mapped file. */
+  /**
+   * Waits for what goes on behind the scenes: moves between tiers (one that is due begins now, as after opening a file that was
+   * saved before its move), compaction, the check of a mapped file.
+   */
   async ready(): Promise<void> {
     const handle = Index.#of(this);
+    this.#auto?.grow();
     await this.#auto?.settled();
     if (this.#closed === undefined) await call<void>((_, number) => handle.whenQuiet(number));
   }
