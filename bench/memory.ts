@@ -90,7 +90,16 @@ async function run(context: Context): Promise<Outcome> {
   ]);
   return {
     setting: { dim: DIM, processes: context.quick ? 2 : context.rounds },
-    head: ['index', 'vectors', 'theory MB', 'stats / theory', 'RSS / theory', 'worst', 'peak while adding', 'left after close'],
+    head: [
+      'index',
+      'vectors',
+      'theory MB',
+      'stats / theory',
+      'RSS / theory',
+      'worst',
+      'peak while adding',
+      'left after close',
+    ],
     rows: cases.map((one) => [
       one.type,
       String(one.count),

@@ -30,7 +30,11 @@ export class Bm25 {
     return this.#touched.subarray(0, this.#n);
   }
 
-  /** The score of a chunk; 0 where no term is in it. */
+  /** By number; 0 where no term is in the chunk. Good until the next call of score(). */
+  get scores(): Float32Array {
+    return this.#scores;
+  }
+
   of(id: number): number {
     return this.#scores[id] ?? 0;
   }
@@ -44,6 +48,7 @@ export class Bm25 {
 
   #clear(end: number): void {
     if (end > this.#scores.length) this.#scores = new Float32Array(Math.ceil(end * 1.25));
+    else if (this.#n > end >> 4) this.#scores.fill(0);
     else for (let i = 0; i < this.#n; i++) this.#scores[this.#touched[i]] = 0;
     this.#n = 0;
   }

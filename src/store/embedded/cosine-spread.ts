@@ -4,7 +4,7 @@ import type { Corpus } from './corpus.js';
 import type { VectorRows } from './vector-rows.js';
 
 /** Between this many vectors and half of it: their deviation is within a few percent of that of all. */
-const SAMPLE = 1_024;
+const SAMPLE = 512;
 
 /**
  * Which chunks are in the sample depends on their numbers and on how many there are, and on nothing else: the same store gives the same

@@ -1,8 +1,9 @@
 /** A thread that reads. Each call sees one state of the database, also while the writer goes on. */
 import type Database from 'better-sqlite3';
 import type { Document } from '../../document/types.js';
-import type { ChunkText, DocumentPage, Hit } from '../backend.js';
+import type { ChunkText, DocumentPage, SearchAnswer } from '../backend.js';
 import type { FilterNode } from '../filter.js';
+import type { SearchPlan } from '../request.js';
 import { Corpus } from './corpus.js';
 import { openForReading } from './database.js';
 import { toSql } from './filter-sql.js';
@@ -10,7 +11,8 @@ import { FilterBits } from './filters.js';
 import { KeywordSearch } from './keywords.js';
 import { Meta, type State } from './meta.js';
 import { PostingLists } from './postings.js';
-import { Retriever, type RetrieveInput } from './retrieve.js';
+import { NearIndex, type Bounds } from './near-index.js';
+import { Retriever } from './retrieve.js';
 import {
   checkChunk,
   checkDocument,
@@ -41,6 +43,14 @@ export interface Changes {
   removed?: ChunkRange[];
 }
 
+export interface SearchInput {
+  plan: SearchPlan;
+  /** Of the index that is served. */
+  token: string;
+  /** It may hold vectors that are not committed. */
+  pending: boolean;
+}
+
 export interface Counts {
   documents: number;
   chunks: number;
@@ -53,9 +63,7 @@ export interface ReaderCalls {
   hashes(ids: readonly string[] | undefined): Map<string, string>;
   list(input: { limit: number; after?: string; filter?: FilterNode }): DocumentPage;
   count(filter: FilterNode | undefined): Counts;
-  /** Chunks that a filter takes, one bit a number, and the generation that this holds for. */
-  filter(filter: FilterNode): { generation: number; bits: Uint8Array };
-  search(input: RetrieveInput): { hits: Hit[]; short: boolean; generation: number };
+  search(input: SearchInput): SearchAnswer;
   /** Vectors of a model, from chunk `from` on, in one batch. */
   vectors(input: { model: number; dim: number; from: number; limit: number }): VectorBatch;
   /** What happened since a generation. */
@@ -73,13 +81,15 @@ export function openReader({ folder, postings }: ReaderData): { handlers: Reader
   const tokenizer = new Tokenizer();
   const corpus = new Corpus(db, meta);
   const filters = new FilterBits(db, corpus);
+  const near = new NearIndex();
   const keywords = new KeywordSearch(tokenizer, new PostingLists(db, postings), corpus);
   let retriever: { model: number; retriever: Retriever } | undefined;
 
   const retrieverFor = ({ model }: State): Retriever => {
     if (retriever?.model !== model.number) {
       const rows = new VectorRows(db, model.number, model.dim);
-      retriever = { model: model.number, retriever: new Retriever(db, corpus, keywords, filters, rows, tokenizer) };
+      const made = new Retriever({ db, corpus, keywords, near, rows, tokenizer });
+      retriever = { model: model.number, retriever: made };
     }
     return retriever.retriever;
   };
@@ -89,18 +99,21 @@ export function openReader({ folder, postings }: ReaderData): { handlers: Reader
   const handlers: ReaderCalls = {
     ...documentCalls(db, within),
     state: () => within(() => meta.read()),
-    filter: (filter) =>
-      within(() => {
-        const { generation, nextDocument } = meta.read();
-        corpus.sync();
-        return { generation, bits: filters.of(filter, nextDocument) };
-      }),
-    search: (input) =>
+    search: ({ plan, token, pending }) =>
       within(() => {
         const state = meta.read();
+        const { generation, nextChunk, nextDocument } = state;
         corpus.sync();
-        const found = retrieverFor(state).retrieve(input, state.nextDocument);
-        return { ...found, generation: state.generation };
+        if (plan.vector !== undefined) {
+          near.attach(token);
+          // Between a change of the model and word of it: the caller sees by the generation that it must ask again.
+          if (near.dim !== state.model.dim || plan.vector.length !== near.dim) return { hits: [], generation };
+        }
+        const bounds: Bounds = {
+          ...(pending && { end: nextChunk }),
+          ...(plan.filter !== undefined && { bits: filters.of(plan.filter, nextDocument) }),
+        };
+        return { hits: retrieverFor(state).retrieve(plan, bounds), generation };
       }),
     changes: (since) =>
       within(() => {
@@ -119,6 +132,7 @@ export function openReader({ folder, postings }: ReaderData): { handlers: Reader
     },
     ...modelCalls(db),
     close() {
+      near.close();
       tokenizer.close();
       db.close();
     },

@@ -1,16 +1,17 @@
 /**
- * One search within one state of the database: the words' candidates meet those that the vector index found, both get both scores, and
- * the best become hits.
+ * One search within one state of the database: the words' candidates meet those of the vector index, both get both scores, and the best
+ * become hits.
  */
 import type Database from 'better-sqlite3';
 import type { Hit } from '../backend.js';
-import { fuseRanks, fuseScores, orderOf } from '../fusion.js';
+import { fuseRanks, fuseScores, orderOf, type Spread } from '../fusion.js';
 import { diversify } from '../mmr.js';
-import type { SearchPlan } from '../request.js';
+import { MAX_REACH, type SearchPlan } from '../request.js';
+import { exactCosines, gather, type Candidates } from './candidates.js';
 import type { Corpus } from './corpus.js';
 import { CosineSpread, dot } from './cosine-spread.js';
-import { hasBit, type FilterBits } from './filters.js';
 import type { Keywords, KeywordSearch } from './keywords.js';
+import type { Bounds, NearIndex } from './near-index.js';
 import {
   checkChunk,
   checkDocument,
@@ -24,131 +25,93 @@ import {
 import { snippetOf } from './snippet.js';
 import { damaged } from './sums.js';
 import type { Tokenizer } from './tokenizer.js';
-import { topIds } from './top.js';
 import type { VectorRows } from './vector-rows.js';
 
-export interface RetrieveInput {
+/** Candidates of each part. With fewer, chunks that are good in both parts and best in none are missed. */
+const POOL = 200;
+const POOL_GROWTH = 4;
+/** The true cosine is taken of twice the hits wanted and some more: enough that none of them changes places unseen. */
+const EXACT_MORE = 20;
+/** MMR looks at so many times as many candidates as there are hits wanted, within bounds. */
+const MMR = { factor: 4, least: 50, most: 400 };
+
+/** What all searches of one reader share; `rows` are those of the model in use. */
+export interface Parts {
+  db: Database.Database;
+  corpus: Corpus;
+  keywords: KeywordSearch;
+  near: NearIndex;
+  rows: VectorRows;
+  tokenizer: Tokenizer;
+}
+
+interface Question {
   plan: SearchPlan;
-  /** What the vector index found, best first. */
-  near: Float64Array;
-  /** Whether the index has no more than these. */
-  allNear: boolean;
-  /** Candidates wanted of each part. */
-  pool: number;
+  keywords: Keywords | undefined;
+  ofCosines: Spread;
 }
-
-export interface Retrieved {
-  hits: Hit[];
-  /** Fewer hits than asked for, and a larger pool may hold more. */
-  short: boolean;
-}
-
-interface Candidates {
-  ids: number[];
-  cosines: Float64Array;
-  words: Float64Array;
-  /** `ids.length * dim` floats where there is a vector. */
-  vectors: Float32Array;
-  keywords?: Keywords;
-  /** No more could be found with a larger pool. */
-  all: boolean;
-}
-
-/** MMR looks at this many times as many candidates as there are hits wanted, within bounds. */
-const MMR_FACTOR = 4;
-const MMR_POOL = { min: 50, max: 400 };
 
 export class Retriever {
-  readonly #db: Database.Database;
-  readonly #corpus: Corpus;
-  readonly #words: KeywordSearch;
-  readonly #filters: FilterBits;
-  readonly #rows: VectorRows;
+  readonly #parts: Parts;
   readonly #cosines: CosineSpread;
-  readonly #tokenizer: Tokenizer;
   readonly #chunk: Database.Statement<[number], ChunkRow>;
   readonly #document: Database.Statement<[number], DocumentRow>;
   readonly #documentOf: Database.Statement<[number], number>;
 
-  constructor(
-    db: Database.Database,
-    corpus: Corpus,
-    words: KeywordSearch,
-    filters: FilterBits,
-    rows: VectorRows,
-    tokenizer: Tokenizer,
-  ) {
-    this.#db = db;
-    this.#corpus = corpus;
-    this.#words = words;
-    this.#filters = filters;
-    this.#rows = rows;
+  constructor(parts: Parts) {
+    const { db, corpus, rows } = parts;
+    this.#parts = parts;
     this.#cosines = new CosineSpread(corpus, rows);
-    this.#tokenizer = tokenizer;
     this.#chunk = db.prepare(selectChunks('WHERE id = ?'));
     this.#document = db.prepare(selectDocuments('WHERE number = ?'));
     this.#documentOf = db.prepare<[number], number>('SELECT document FROM chunks WHERE id = ?').pluck();
   }
 
   /** To be called within a read transaction, after corpus.sync(). */
-  retrieve(input: RetrieveInput, nextDocument: number): Retrieved {
-    const { plan } = input;
-    const bits = plan.filter === undefined ? undefined : this.#filters.of(plan.filter, nextDocument);
-    const candidates = this.#candidates(input, bits);
-    const { scores, order } = this.#rank(plan, candidates);
-    const chosen = this.#choose(plan, candidates, scores, order);
+  retrieve(plan: SearchPlan, bounds: Bounds): Hit[] {
+    const { mode, vector, text, offset, k, fusion } = plan;
+    const question: Question = {
+      plan,
+      keywords: text === undefined ? undefined : this.#parts.keywords.score(text),
+      ofCosines:
+        mode === 'hybrid' && fusion === 'score' && vector !== undefined
+          ? this.#cosines.of(vector)
+          : { mean: 0, deviation: 0 },
+    };
+    const wanted = offset + k;
+    let pool = Math.max(wanted, mode === 'hybrid' ? Math.min(POOL + offset, MAX_REACH) : 0);
+    for (;;) {
+      const { hits, short } = this.#attempt(question, bounds, pool);
+      if (!short || pool >= MAX_REACH) return hits();
+      pool = Math.min(pool * POOL_GROWTH, MAX_REACH);
+    }
+  }
+
+  /** `short`: fewer hits than wanted, and a larger pool may hold more. */
+  #attempt(question: Question, bounds: Bounds, pool: number): { hits: () => Hit[]; short: boolean } {
+    const { plan, keywords } = question;
+    const { corpus, near, rows } = this.#parts;
+    const bm25 = keywords === undefined ? undefined : this.#parts.keywords.bm25;
+    const candidates = gather({ corpus, near, bm25 }, plan, pool, bounds);
     const wanted = plan.offset + plan.k;
-    const hits = chosen.slice(plan.offset, wanted).map((at) => this.#hit(plan, candidates, scores, at));
+    if (plan.vector !== undefined) {
+      const first = near.whole ? 2 * wanted + EXACT_MORE : candidates.ids.length;
+      const places = candidates.cosines.some(Number.isNaN)
+        ? [...candidates.ids.keys()]
+        : orderOf(scoresOf(question, candidates)).slice(0, first);
+      exactCosines(candidates, plan.vector, rows, places);
+    }
+    const scores = scoresOf(question, candidates);
+    const order = orderOf(scores).filter(
+      (at) => scores[at] >= plan.minScore && (plan.vector === undefined || candidates.cosines[at] >= plan.minCosine),
+    );
+    const chosen = this.#choose(plan, candidates, scores, order);
     // Where a threshold has cut some off, what a larger pool would bring lies below it too.
     const cut = order.length < candidates.ids.length;
-    return { hits, short: chosen.length < wanted && !candidates.all && !cut };
-  }
-
-  #candidates({ plan, near, allNear, pool }: RetrieveInput, bits: Uint8Array | undefined): Candidates {
-    const { lengths } = this.#corpus;
-    const alive = (id: number): boolean => (lengths[id] ?? 0) > 0 && (bits === undefined || hasBit(bits, id));
-    const ids = new Set<number>();
-    for (const id of near) if (alive(id)) ids.add(id);
-    let keywords: Keywords | undefined;
-    let all = plan.vector === undefined || allNear;
-    const { bm25 } = this.#words;
-    if (plan.text !== undefined) {
-      keywords = this.#words.score(plan.text);
-      const found = bits === undefined ? bm25.found : bm25.found.filter((id) => hasBit(bits, id));
-      all &&= found.length <= pool;
-      for (const id of topIds(found, (id) => bm25.of(id), pool)) ids.add(id);
-    }
-    // In the order of their numbers, so that equal scores are in the order in which the chunks came in.
-    const sorted = [...ids].sort((a, b) => a - b);
-    const { dim } = this.#rows;
-    const vectors = new Float32Array(plan.vector === undefined ? 0 : sorted.length * dim);
-    const cosines = new Float64Array(sorted.length);
-    const { vector } = plan;
-    if (vector !== undefined) {
-      sorted.forEach((id, i) => {
-        this.#rows.read(id, vectors, i * dim);
-        cosines[i] = Math.max(-1, Math.min(1, dot(vector, 0, vectors, i * dim, dim)));
-      });
-    }
-    const words = Float64Array.from(sorted, (id) => (keywords === undefined ? 0 : bm25.of(id)));
-    return { ids: sorted, cosines, words, vectors, all, ...(keywords !== undefined && { keywords }) };
-  }
-
-  #rank(plan: SearchPlan, candidates: Candidates): { scores: Float64Array; order: number[] } {
-    const scores = this.#scores(plan, candidates);
-    const order = orderOf(scores).filter(
-      (at) =>
-        scores[at] >= plan.minScore &&
-        candidates.cosines[at] >= (plan.vector === undefined ? -Infinity : plan.minCosine),
-    );
-    return { scores, order };
-  }
-
-  #scores({ mode, vector, fusion, weight }: SearchPlan, { cosines, words, keywords }: Candidates): Float64Array {
-    if (mode === 'vector' || vector === undefined) return mode === 'keyword' ? words : cosines;
-    if (fusion === 'rrf') return fuseRanks(cosines, words, weight);
-    const ofWords = keywords?.spread ?? { mean: 0, deviation: 0 };
-    return fuseScores(cosines, words, this.#cosines.of(vector), ofWords, weight);
+    return {
+      short: chosen.length < wanted && !candidates.all && !cut,
+      hits: () => chosen.slice(plan.offset, wanted).map((at) => this.#hit(question, candidates, scores, at)),
+    };
   }
 
   /** The places of the hits, best first, up to the end of the page. */
@@ -156,7 +119,7 @@ export class Retriever {
     const wanted = plan.offset + plan.k;
     let places = order;
     if (plan.lambda !== undefined) {
-      const pool = Math.min(Math.max(wanted * MMR_FACTOR, MMR_POOL.min), Math.max(MMR_POOL.max, wanted));
+      const pool = Math.max(wanted, Math.min(Math.max(wanted * MMR.factor, MMR.least), MMR.most));
       places = this.#diversify(candidates, scores, order.slice(0, pool), plan.lambda);
     }
     if (plan.perDocument === Infinity) return places.slice(0, wanted);
@@ -173,42 +136,42 @@ export class Retriever {
     return chosen;
   }
 
-  #diversify(candidates: Candidates, scores: Float64Array, places: number[], lambda: number): number[] {
-    const { dim } = this.#rows;
-    let { vectors } = candidates;
-    if (vectors.length === 0) {
-      // A search by words alone; unlike one another is still a matter of vectors.
-      vectors = new Float32Array(candidates.ids.length * dim);
-      for (const at of places) this.#rows.read(candidates.ids[at], vectors, at * dim);
-    }
-    const similarity = (a: number, b: number): number => dot(vectors, places[a] * dim, vectors, places[b] * dim, dim);
-    const picked = diversify(
-      places.map((at) => scores[at]),
-      similarity,
-      lambda,
-      places.length,
-    );
-    return picked.map((i) => places[i]);
+  #diversify({ ids }: Candidates, scores: Float64Array, places: number[], lambda: number): number[] {
+    const { rows } = this.#parts;
+    const vectors = new Float32Array(places.length * rows.dim);
+    places.forEach((at, i) => rows.read(ids[at], vectors, i * rows.dim));
+    const similarity = (a: number, b: number): number => dot(vectors, a * rows.dim, vectors, b * rows.dim, rows.dim);
+    const relevance = places.map((at) => scores[at]);
+    return diversify(relevance, similarity, lambda, places.length).map((i) => places[i]);
   }
 
-  #hit(plan: SearchPlan, candidates: Candidates, scores: Float64Array, at: number): Hit {
+  #hit({ plan, keywords }: Question, candidates: Candidates, scores: Float64Array, at: number): Hit {
+    const { db, tokenizer } = this.#parts;
     const id = candidates.ids[at];
     const chunk = this.#chunk.get(id);
-    if (chunk === undefined) throw damaged(this.#db.name, `chunk ${String(id)}, which is missing,`);
-    checkChunk(this.#db, chunk);
+    if (chunk === undefined) throw damaged(db.name, `chunk ${String(id)}, which is missing,`);
+    checkChunk(db, chunk);
     const document = this.#document.get(chunk.document);
-    if (document === undefined) throw damaged(this.#db.name, `the document of chunk ${String(id)}, which is missing,`);
-    checkDocument(this.#db, document);
-    const weights = candidates.keywords?.weights ?? new Map<string, number>();
+    if (document === undefined) throw damaged(db.name, `the document of chunk ${String(id)}, which is missing,`);
+    checkDocument(db, document);
+    const weights = keywords?.weights ?? new Map<string, number>();
     return {
       document: namedOf(document),
       chunk: chunkOf(chunk),
       score: scores[at],
       parts: {
         ...(plan.vector !== undefined && { cosine: candidates.cosines[at] }),
-        ...(plan.text !== undefined && { bm25: candidates.words[at] }),
+        ...(keywords !== undefined && { bm25: candidates.words[at] }),
       },
-      snippet: snippetOf(chunk.text, chunk.start, weights, plan.snippet, this.#tokenizer),
+      snippet: snippetOf(chunk.text, chunk.start, weights, plan.snippet, tokenizer),
     };
   }
+}
+
+function scoresOf({ plan, keywords, ofCosines }: Question, { cosines, words }: Candidates): Float64Array {
+  const { mode, fusion, weight } = plan;
+  if (mode === 'vector') return cosines;
+  if (mode === 'keyword' || keywords === undefined) return words;
+  if (fusion === 'rrf') return fuseRanks(cosines, words, weight);
+  return fuseScores(cosines, words, ofCosines, keywords.spread, weight);
 }

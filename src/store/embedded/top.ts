@@ -1,47 +1,33 @@
 /** The best few of many. */
 
 /**
- * The `wanted` ids with the highest scores, best first; equal scores by lower id. A heap whose root is the worst one kept: most ids are
- * turned away by one comparison.
+ * The `wanted` ids with the highest scores (`scores[id]`), best first; equal scores by lower id. A heap whose root is the worst one kept:
+ * most ids are turned away by one comparison.
  */
-export function topIds(ids: Uint32Array, scoreOf: (id: number) => number, wanted: number): number[] {
-  const heap: number[] = [];
-  const scores: number[] = [];
-  const worse = (a: number, b: number): boolean =>
-    scores[a] < scores[b] || (scores[a] === scores[b] && heap[a] > heap[b]);
-  const swap = (a: number, b: number): void => {
-    [heap[a], heap[b]] = [heap[b], heap[a]];
-    [scores[a], scores[b]] = [scores[b], scores[a]];
-  };
-  const down = (): void => {
-    for (let at = 0; ;) {
-      let least = at;
-      for (const child of [2 * at + 1, 2 * at + 2]) if (child < heap.length && worse(child, least)) least = child;
-      if (least === at) return;
-      swap(at, least);
-      at = least;
+export function topIds(ids: Uint32Array, scores: Float32Array, wanted: number): Uint32Array {
+  const heap = new Uint32Array(Math.min(wanted, ids.length));
+  let size = 0;
+  const worse = (a: number, b: number): boolean => scores[a] < scores[b] || (scores[a] === scores[b] && a > b);
+  const sift = (id: number): void => {
+    let at = 0;
+    for (let child = 1; child < size; child = 2 * at + 1) {
+      if (child + 1 < size && worse(heap[child + 1], heap[child])) child++;
+      if (!worse(heap[child], id)) break;
+      heap[at] = heap[child];
+      at = child;
     }
+    heap[at] = id;
   };
-  const up = (): void => {
-    for (let at = heap.length - 1; at > 0;) {
-      const parent = (at - 1) >> 1;
-      if (!worse(at, parent)) return;
-      swap(at, parent);
-      at = parent;
-    }
-  };
-  for (const id of ids) {
-    const score = scoreOf(id);
-    if (heap.length < wanted) {
-      heap.push(id);
-      scores.push(score);
-      up();
-    } else if (wanted > 0 && (score > scores[0] || (score === scores[0] && id < heap[0]))) {
-      heap[0] = id;
-      scores[0] = score;
-      down();
-    }
+  for (let i = 0; i < ids.length && wanted > 0; i++) {
+    const id = ids[i];
+    if (size < heap.length) {
+      let at = size++;
+      for (let parent = (at - 1) >> 1; at > 0 && worse(id, heap[parent]); parent = (at - 1) >> 1) {
+        heap[at] = heap[parent];
+        at = parent;
+      }
+      heap[at] = id;
+    } else if (worse(heap[0], id)) sift(id);
   }
-  const order = heap.map((_, i) => i).sort((a, b) => scores[b] - scores[a] || heap[a] - heap[b]);
-  return order.map((i) => heap[i]);
+  return heap.sort((a, b) => (worse(a, b) ? 1 : -1));
 }

@@ -1,5 +1,5 @@
 /** The FAISS index of an open store: brought to the state of the database, and kept there. */
-import { Index, type CallOptions, type Filter, type IndexOptions } from '../../../lib/index.js';
+import { Index, type CallOptions, type IndexOptions } from '../../../lib/index.js';
 import type { Opened } from '../backend.js';
 import type { State, StoredModel } from './meta.js';
 import type { Changes, ReaderCalls } from './reader.js';
@@ -141,9 +141,4 @@ export async function followIndex(source: Source, index: Index, known: State, op
   if (removed === undefined || state.model.number !== known.model.number) return openIndex(source, state, options);
   const changed = await replay(source, index, changes, known.nextChunk, options);
   return { index, state, opened, changed };
-}
-
-/** A filter that keeps out vectors whose documents are not committed yet. */
-export function committed(nextChunk: number): Filter {
-  return { range: [0, nextChunk] };
 }
