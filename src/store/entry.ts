@@ -173,7 +173,7 @@ function unitVectors(name: string, vectors: Float32Array, count: number, dim: nu
   for (let i = 0; i < count; i++) {
     if (toUnit(vectors, unit, i * dim, dim)) continue;
     const at = vectors.subarray(i * dim, (i + 1) * dim).findIndex((value) => !Number.isFinite(value));
-    const actual = at < 0 ? 'a length past 1e150' : String(vectors[i * dim + at]);
+    const actual = String(vectors[i * dim + at]);
     throw new QuiverError('E_NOT_FINITE', `${name}: the one of chunk ${String(i)} holds ${actual}.`, {
       expected: 'finite numbers',
       actual,
@@ -182,7 +182,10 @@ function unitVectors(name: string, vectors: Float32Array, count: number, dim: nu
   return unit;
 }
 
-/** Writes the vector at `from`, scaled to length 1, to the same place of `unit`. False where it holds NaN or infinity. */
+/**
+ * Writes the vector at `from`, scaled to length 1, to the same place of `unit`. False where it holds NaN or infinity: squares of finite
+ * floats do not overflow a double.
+ */
 export function toUnit(vectors: Float32Array, unit: Float32Array, from: number, dim: number): boolean {
   let sum = 0;
   for (let j = from; j < from + dim; j++) sum += vectors[j] * vectors[j];

@@ -87,7 +87,23 @@ export function openForReading(folder: string): Database.Database {
 
 /** Makes sure of the folder itself; its parents too. */
 export function makeFolder(folder: string): void {
-  mkdirSync(folder, { recursive: true });
+  try {
+    mkdirSync(folder, { recursive: true });
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException;
+    const reasons: Record<string, string> = {
+      EACCES: 'permission denied',
+      EEXIST: 'there is a file of that name',
+      ENOSPC: 'the disk is full',
+      ENOTDIR: 'a part of the path is not a folder',
+      EROFS: 'the file system is read-only',
+    };
+    const reason = reasons[code] ?? String(error);
+    throw new QuiverError('E_IO', `${folder} cannot be made: ${reason}. Check the path and the rights.`, {
+      actual: code,
+      cause: error,
+    });
+  }
 }
 
 function fill(db: Database.Database, { name, fingerprint, dim }: ModelInfo): void {

@@ -1,4 +1,5 @@
 /** Documents on their way from the caller to the lane, in steps that neither block the event loop nor fill the memory of a message. */
+import { setMaxListeners } from 'node:events';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { aborted, checkCall } from '../../../lib/calls.js';
 import { QuiverError, wrongArgument } from '../../../lib/errors.js';
@@ -29,7 +30,8 @@ export async function putEntries(
 ): Promise<PutResult> {
   if (!Array.isArray(entries)) throw wrongArgument('entries', 'an array of { document, vectors }', entries);
   checkCall(options);
-  const { signal, onProgress, fingerprint } = options;
+  const { onProgress, fingerprint } = options;
+  const signal = options.signal && manyListeners(options.signal);
   const { model } = live.state;
   if (fingerprint !== undefined && fingerprint !== model.fingerprint) {
     throw staleVectors('put', model.fingerprint, fingerprint);
@@ -57,6 +59,13 @@ export async function putEntries(
   );
   if (failures.length > 0) throw withCount(failures[0], result.documents, entries.length);
   return result;
+}
+
+/** The same signal for many waiting groups, without a warning of Node's about the caller's. */
+function manyListeners(signal: AbortSignal): AbortSignal {
+  const own = AbortSignal.any([signal]);
+  setMaxListeners(0, own);
+  return own;
 }
 
 /** Checks everything before anything is stored. */
