@@ -134,7 +134,8 @@ export interface Hit {
    * - `keyword`: BM25 (k1 0.9, b 0.4), 0 and up; comparable within one search only.
    * - `hybrid`, `score` fusion: `weight * z(cosine) + (1 - weight) * z(BM25)`, where z says how many standard deviations
    *   a value lies above the mean of the whole store. Around 0 is an average chunk; 2 and more stands out.
-   * - `hybrid`, `rrf`: `weight / (60 + rank by cosine) + (1 - weight) / (60 + rank by BM25)`.
+   * - `hybrid`, `rrf`: `weight / (60 + rank by cosine) + (1 - weight) / (60 + rank by BM25)`, where only the best few hundred of
+   *   each part have a rank.
    */
   score: number;
   parts: {

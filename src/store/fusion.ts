@@ -25,16 +25,19 @@ export function fuseScores(
   });
 }
 
-/** Reciprocal ranks, weighted. What has score 0 in the words' part has no rank there. */
-export function fuseRanks(cosines: Float64Array, words: Float64Array, weight: number): Float64Array {
+/**
+ * Reciprocal ranks, weighted. `near` says which are in the vectors' list: the others have no rank there, as what has score 0 has none in
+ * the words' list.
+ */
+export function fuseRanks(cosines: Float64Array, near: Uint8Array, words: Float64Array, weight: number): Float64Array {
   const fused = new Float64Array(cosines.length);
-  const add = (scores: Float64Array, share: number, ranked: (score: number) => boolean): void => {
-    orderOf(scores).forEach((at, rank) => {
-      if (ranked(scores[at])) fused[at] += share / (RRF_CONSTANT + rank + 1);
-    });
+  const add = (scores: Float64Array, share: number, listed: (at: number) => boolean): void => {
+    orderOf(scores)
+      .filter(listed)
+      .forEach((at, rank) => (fused[at] += share / (RRF_CONSTANT + rank + 1)));
   };
-  add(cosines, weight, () => true);
-  add(words, 1 - weight, (score) => score > 0);
+  add(cosines, weight, (at) => near[at] === 1);
+  add(words, 1 - weight, (at) => words[at] > 0);
   return fused;
 }
 

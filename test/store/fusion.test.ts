@@ -17,10 +17,10 @@ describe('fuseScores', () => {
 });
 
 describe('fuseRanks', () => {
-  it('adds reciprocal ranks by weight; a score of 0 in the words has none', () => {
-    const fused = fuseRanks(of(0.9, 0.8, 0.7), of(0, 5, 9), 0.5);
+  it('adds reciprocal ranks by weight, of what is in each list', () => {
+    const fused = fuseRanks(of(0.9, 0.95, 0.8, 0.7), Uint8Array.of(1, 0, 1, 1), of(0, 5, 7, 9), 0.5);
     const part = (rank: number): number => 0.5 / (RRF_CONSTANT + rank);
-    assert.deepEqual([...fused], [part(1), part(2) + part(2), part(3) + part(1)]);
+    assert.deepEqual([...fused], [part(1), part(3), part(2) + part(2), part(3) + part(1)]);
   });
 });
 

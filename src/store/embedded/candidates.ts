@@ -13,6 +13,8 @@ export interface Candidates {
   ids: number[];
   /** Estimates in the last digits, or, where the index keeps codes, in the first: see exactCosines(). */
   cosines: Float64Array;
+  /** 1 where the vector index found it, 0 where only the words did. */
+  near: Uint8Array;
   words: Float64Array;
   /** A larger pool would bring no more. */
   all: boolean;
@@ -46,11 +48,13 @@ export function gather({ corpus, near, bm25 }: Sources, plan: SearchPlan, pool: 
     for (const id of topIds(found, bm25.scores, pool)) if (!cosines.has(id)) byWords.push(id);
   }
   const ids = [...cosines.keys(), ...byWords].sort((a, b) => a - b);
+  const isNear = Uint8Array.from(ids, (id) => Number(cosines.has(id)));
   if (plan.vector !== undefined) {
     for (const [id, cosine] of near.cosines(plan.vector, byWords)) cosines.set(id, cosine);
   }
   return {
     ids,
+    near: isNear,
     cosines: Float64Array.from(ids, (id) => cosines.get(id) ?? NaN),
     words: Float64Array.from(ids, (id) => bm25?.of(id) ?? 0),
     all,

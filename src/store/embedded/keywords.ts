@@ -7,6 +7,8 @@ import type { Term, Tokenizer } from './tokenizer.js';
 
 /** A word in more than this part of the chunks tells little of any, and its list is the longest to read. */
 const COMMON = 0.5;
+/** In fewer chunks than this the lists are short, and a share says little. */
+const COMMON_FROM = 1_000;
 /** Of a question with common words alone, so many of the rarest count. */
 const COMMON_KEPT = 3;
 /** Of a long text that is pasted as a question, the rarest terms count. */
@@ -44,6 +46,7 @@ export class KeywordSearch {
     const share = ({ term }: Term): number => shares.get(term) ?? 0;
     // A stable sort of terms in a fixed order: the same question always adds up in the same order.
     const rarest = terms.filter((term) => share(term) > 0).sort((a, b) => share(a) - share(b));
+    if (this.#corpus.count < COMMON_FROM) return rarest.slice(0, MAX_TERMS);
     const telling = rarest.filter((term) => share(term) <= COMMON);
     return (telling.length > 0 ? telling : rarest.slice(0, COMMON_KEPT)).slice(0, MAX_TERMS);
   }

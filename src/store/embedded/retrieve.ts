@@ -78,8 +78,9 @@ export class Retriever {
           ? this.#cosines.of(vector)
           : { mean: 0, deviation: 0 },
     };
-    const wanted = offset + k;
-    let pool = Math.max(wanted, mode === 'hybrid' ? Math.min(POOL + offset, MAX_REACH) : 0);
+    const wanted = plan.lambda === undefined ? offset + k : mmrPool(offset + k);
+    // The same for all pages of the first two hundred hits, so that they join.
+    let pool = mode === 'hybrid' ? Math.ceil(wanted / POOL) * POOL : wanted;
     for (;;) {
       const { hits, short } = this.#attempt(question, bounds, pool);
       if (!short || pool >= MAX_REACH) return hits();
@@ -119,8 +120,7 @@ export class Retriever {
     const wanted = plan.offset + plan.k;
     let places = order;
     if (plan.lambda !== undefined) {
-      const pool = Math.max(wanted, Math.min(Math.max(wanted * MMR.factor, MMR.least), MMR.most));
-      places = this.#diversify(candidates, scores, order.slice(0, pool), plan.lambda);
+      places = this.#diversify(candidates, scores, order.slice(0, mmrPool(wanted)), plan.lambda);
     }
     if (plan.perDocument === Infinity) return places.slice(0, wanted);
     const taken = new Map<number, number>();
@@ -168,10 +168,14 @@ export class Retriever {
   }
 }
 
-function scoresOf({ plan, keywords, ofCosines }: Question, { cosines, words }: Candidates): Float64Array {
+function mmrPool(wanted: number): number {
+  return Math.max(wanted, Math.min(Math.max(wanted * MMR.factor, MMR.least), MMR.most));
+}
+
+function scoresOf({ plan, keywords, ofCosines }: Question, { cosines, near, words }: Candidates): Float64Array {
   const { mode, fusion, weight } = plan;
   if (mode === 'vector') return cosines;
   if (mode === 'keyword' || keywords === undefined) return words;
-  if (fusion === 'rrf') return fuseRanks(cosines, words, weight);
+  if (fusion === 'rrf') return fuseRanks(cosines, near, words, weight);
   return fuseScores(cosines, words, ofCosines, keywords.spread, weight);
 }

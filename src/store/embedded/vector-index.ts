@@ -1,4 +1,5 @@
 /** The FAISS index of an open store: brought to the state of the database, and kept there. */
+import { QuiverError, show } from '../../../lib/errors.js';
 import { Index, type CallOptions, type IndexOptions } from '../../../lib/index.js';
 import type { Opened } from '../backend.js';
 import type { State, StoredModel } from './meta.js';
@@ -29,8 +30,16 @@ export interface Ready {
   changed: number;
 }
 
-export function newIndex(choice: IndexChoice, dim: number): Promise<Index> {
-  return Index.create({ ...choice, dim, metric: 'cosine' });
+export async function newIndex(choice: IndexChoice, dim: number): Promise<Index> {
+  const index = await Index.create({ ...choice, dim, metric: 'cosine' });
+  if (index.stats().trained) return index;
+  await index.close();
+  const expected = "'auto', 'flat', 'hnsw' or another kind that needs no training";
+  throw new QuiverError(
+    'E_ARGUMENT',
+    `index.type must be ${expected}, but is ${show(choice.type)}: a store grows from nothing. 'auto' trains by itself when it is time.`,
+    { expected, actual: show(choice.type) },
+  );
 }
 
 export function sizeOf(ranges: readonly ChunkRange[]): number {

@@ -80,6 +80,11 @@ describe('opening a store', () => {
         expected: /./,
         actual: /./,
       });
+      const kinds = "'auto', 'flat', 'hnsw' or another kind that needs no training";
+      await fails(open(folder, { index: { type: 'ivf' } }), {
+        ...wrong,
+        message: `index.type must be ${kinds}, but is "ivf": a store grows from nothing. 'auto' trains by itself when it is time.`,
+      });
     });
   });
 
