@@ -41,12 +41,12 @@ export class ModelChange {
     const next = this.#next();
     if (next === undefined) throw new QuiverError('E_INTERNAL', 'Vectors came for a model that was not begun.');
     const insert = this.#db.prepare(
-      `INSERT INTO ${vectorTable(next.number)} SELECT ?1, ?2, ?3 WHERE EXISTS (SELECT 1 FROM chunks WHERE id = ?1)`,
+      `INSERT INTO ${vectorTable(next.number)} SELECT ?, ?, ? WHERE EXISTS (SELECT 1 FROM chunks WHERE id = ?)`,
     );
     const stored: number[] = [];
     chunks.forEach((chunk, i) => {
       const vector = vectorBytes(vectors, i, next.dim);
-      if (insert.run(chunk, vector, sumOfVector(chunk, vector)).changes > 0) stored.push(i);
+      if (insert.run(chunk, vector, sumOfVector(chunk, vector), chunk).changes > 0) stored.push(i);
     });
     return Uint32Array.from(stored);
   }

@@ -43,8 +43,8 @@ export async function backup(
     });
   }
   const temporary = join(dirname(path), `.${basename(path)}.${String(process.pid)}.tmp`);
-  await rm(temporary, { recursive: true, force: true });
   try {
+    await rm(temporary, { recursive: true, force: true });
     await mkdir(temporary, { recursive: true });
     await inThread(folder, (thread) => thread.call('copy', databasePath(temporary), { signal }));
     await copySnapshot(folder, temporary, live);
@@ -54,7 +54,7 @@ export async function backup(
     await sync(dirname(path));
     return { bytes: await bytesIn(path) };
   } catch (error) {
-    await rm(temporary, { recursive: true, force: true });
+    await rm(temporary, { recursive: true, force: true }).catch(() => undefined);
     throw error instanceof QuiverError ? error : ioError(`Cannot write the copy to ${path}`, error);
   }
 }
