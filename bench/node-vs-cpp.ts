@@ -44,13 +44,13 @@ function nodeRound({ data, index }: Sides, batch: number, threads: number, calls
   if (batch === 1) {
     const singles = singleQueries(data);
     return timed(() => {
-      for (let call = 0; call < calls; call++) index.searchSync(singles[call % queryCount] as Float32Array, K);
+      for (let call = 0; call < calls; call++) index.searchSync(singles[call % queryCount], K);
     });
   }
   const starts = Math.floor(queryCount / batch);
   const batches = Array.from({ length: starts }, (_, i) => queries.subarray(i * batch * dim, (i + 1) * batch * dim));
   return timed(() => {
-    for (let call = 0; call < calls; call++) index.searchSync(batches[call % starts] as Float32Array, K, { threads });
+    for (let call = 0; call < calls; call++) index.searchSync(batches[call % starts], K, { threads });
   });
 }
 

@@ -16,7 +16,7 @@ import type { Spread } from './support/statistics.js';
 
 const DIM = 4;
 const K = 1;
-/** lib/vector-index answers searches over at most 16,384 floats inline. */
+/** lib/search answers searches over at most 16,384 floats inline. */
 const POOL_COUNT = 16_384 / DIM + 1;
 const QUERIES = 1024;
 const SYNC_GOAL_US = 1;
@@ -52,7 +52,7 @@ async function makeIndex(name: string, count: number, context: Context): Promise
 async function run(context: Context): Promise<Outcome> {
   const queries = uniform(QUERIES, DIM, 7);
   const singles = Array.from({ length: QUERIES }, (_, i) => queries.subarray(i * DIM, (i + 1) * DIM));
-  const queryAt = (call: number): Float32Array => singles[call % QUERIES] as Float32Array;
+  const queryAt = (call: number): Float32Array => singles[call % QUERIES];
   const file = join(context.folder, 'queries-4.f32');
   await writeFile(file, new Uint8Array(queries.buffer));
   const one = await makeIndex('one', 1, context);

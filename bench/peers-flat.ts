@@ -69,7 +69,7 @@ async function measure(index: Index, peers: [Peer, Peer], batch: number, data: D
   const batches = Array.from({ length: starts }, (_, i) => queries.subarray(i * batch * dim, (i + 1) * batch * dim));
   const node = (calls: number): number =>
     timed(() => {
-      for (let call = 0; call < calls; call++) index.searchSync(batches[call % starts] as Float32Array, K);
+      for (let call = 0; call < calls; call++) index.searchSync(batches[call % starts], K);
     });
   const calls = await repetitions(() => node(1), context.quick ? 0.2 : 0.6);
   const [plain, best] = peers;

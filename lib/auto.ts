@@ -1,6 +1,5 @@
 /** `type: 'auto'`: which kind the index should be at its size, and moving it there in the background. */
 import { call } from './calls.js';
-import { QuiverError } from './errors.js';
 import type { NativeIndex, NativeSpec } from './native.js';
 import type { Note } from './options.js';
 import { recommend } from './recommend.js';
@@ -11,19 +10,23 @@ export interface Tier {
   reason: string;
 }
 
+const FAST_METRICS = ['l2', 'ip', 'cosine'];
+
 /** The preset of the performance guide: flat < 1,000 <= ivf with sqrt(n) lists < 10,000 <= hnsw 32/200/100. */
 export function guideTier(n: number, base: NativeSpec): Tier {
-  const plain = { ...base, efConstruction: 0, efSearch: 0, nprobe: 0 };
-  if (n < 1_000) return { spec: { ...plain, factory: 'Flat' }, reason: 'guide: under 1,000 vectors' };
+  if (!FAST_METRICS.includes(base.metric)) {
+    return { spec: { ...base, factory: 'Flat' }, reason: `FAISS knows the metric ${base.metric} on flat indexes only` };
+  }
+  if (n < 1_000) return { spec: { ...base, factory: 'Flat' }, reason: 'guide: under 1,000 vectors' };
   if (n < 10_000) {
     const nlist = Math.floor(Math.sqrt(n));
     return {
-      spec: { ...plain, factory: `IVF${String(nlist)},Flat`, nprobe: Math.max(1, Math.round(nlist / 8)) },
+      spec: { ...base, factory: `IVF${String(nlist)},Flat`, nprobe: Math.max(1, Math.round(nlist / 8)) },
       reason: 'guide: under 10,000 vectors',
     };
   }
   return {
-    spec: { ...plain, factory: 'HNSW32,Flat', efConstruction: 200, efSearch: 100 },
+    spec: { ...base, factory: 'HNSW32,Flat', efConstruction: 200, efSearch: 100 },
     reason: 'guide: 10,000 vectors and more',
   };
 }
@@ -48,18 +51,19 @@ export function defaultTier(n: number, base: NativeSpec, auto: NonNullable<Note[
   };
 }
 
-const kindOf = (factory: string): string => /^(Flat|HNSW|IVF)/.exec(factory)?.[0] ?? factory;
-
-/** A number in a factory string grown by less than this is not worth a new training. */
+/** Lists that grew by less than this are not worth a new training. */
 const REGROW = 2;
+/** After a failed move the index must grow by this before the next try: each try costs as much as the move. */
+const RETRY_GROWTH = 1.25;
+
+/** The factory string but for its number of lists. */
+const kindOf = (factory: string): string => factory.replace(/^IVF\d+/, 'IVF');
+const listsOf = (factory: string): number => Number(/^IVF(\d+)/.exec(factory)?.[1] ?? 0);
 
 /** Whether `wanted` is another kind than `current`, or the same with many more lists. */
 export function shouldMove(current: string, wanted: string): boolean {
-  if (current === wanted) return false;
   if (kindOf(current) !== kindOf(wanted)) return true;
-  if (kindOf(current) !== 'IVF') return current !== wanted;
-  const lists = (factory: string): number => Number(/^IVF(\d+)/.exec(factory)?.[1] ?? 0);
-  return lists(wanted) >= lists(current) * REGROW;
+  return listsOf(wanted) > 0 && listsOf(wanted) >= listsOf(current) * REGROW;
 }
 
 export class AutoTier {
@@ -68,21 +72,26 @@ export class AutoTier {
   readonly #auto: NonNullable<Note['auto']>;
   readonly #base: NativeSpec;
   #moving: Promise<void> | undefined;
-  #reason = '';
+  #reason: string;
+  #failure: { message: string; count: number } | undefined;
 
   constructor(native: NativeIndex, auto: NonNullable<Note['auto']>, base: NativeSpec) {
     this.#native = native;
     this.#auto = auto;
     this.#base = base;
     this.policy = auto.policy;
-    this.#reason = this.#tier(native.count()).reason;
+    const { factory, count } = native.stats();
+    const { spec, reason } = this.#tier(count);
+    // Opened, it is what it was saved as: perhaps on its way to another kind, or once larger than now.
+    this.#reason = shouldMove(factory, spec.factory) ? `opened as ${factory}` : reason;
   }
 
   get rebuilding(): boolean {
     return this.#moving !== undefined;
   }
+  /** Why it is the kind that it is, and what the last move failed on, if it did. */
   get reason(): string {
-    return this.#reason;
+    return this.#failure === undefined ? this.#reason : `${this.#reason} (${this.#failure.message})`;
   }
 
   #tier(n: number): Tier {
@@ -92,26 +101,16 @@ export class AutoTier {
   /** Called after each write. Starts a move when the index has outgrown its kind; searches and writes go on. */
   grow(): void {
     if (this.#moving !== undefined) return;
-    const { spec, reason } = this.#tier(this.#native.count());
+    const { factory, count } = this.#native.stats();
+    const tier = this.#tier(count);
+    if (factory === tier.spec.factory) this.#reason = tier.reason;
     // Growing only: an index that shrinks for a while keeps its kind.
-    const current = this.#native.stats().factory;
-    if (spec.factory === 'Flat' || !shouldMove(current, spec.factory)) {
-      if (current === spec.factory) this.#reason = reason;
-      return;
-    }
-    this.#moving = call<void>((_, number) => this.#native.rebuild(number, spec)).then(
-      () => {
-        this.#moving = undefined;
-        this.#reason = reason;
-        this.#growIfOpen(); // more may have come meanwhile
-      },
-      (error: unknown) => {
-        this.#moving = undefined;
-        // The index goes on as it is. A closed one, or one that another thread moves, needs no word.
-        if (error instanceof QuiverError)
-          this.#reason = `${this.#reason} (could not become ${spec.factory}: ${error.message})`;
-      },
-    );
+    if (tier.spec.factory === 'Flat' || !shouldMove(factory, tier.spec.factory)) return;
+    if (this.#failure !== undefined && count < this.#failure.count * RETRY_GROWTH) return;
+    this.#moving = this.#move(tier, count).then(() => {
+      this.#moving = undefined;
+      this.#growIfOpen(); // more may have come meanwhile
+    });
   }
 
   #growIfOpen(): void {
@@ -119,6 +118,21 @@ export class AutoTier {
       this.grow();
     } catch {
       // Closed meanwhile.
+    }
+  }
+
+  async #move({ spec, reason }: Tier, count: number): Promise<void> {
+    const native = this.#native;
+    try {
+      // One rebuild at a time: a compaction, or a move that another thread began, goes first.
+      await call((_, number) => native.whenQuiet(number));
+      if (native.stats().factory !== spec.factory) await call((_, number) => native.rebuild(number, spec));
+      this.#reason = reason;
+      this.#failure = undefined;
+    } catch (error) {
+      // The index goes on as it is.
+      const why = error instanceof Error ? error.message : String(error);
+      this.#failure = { message: `could not become ${spec.factory}: ${why}`, count };
     }
   }
 

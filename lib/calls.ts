@@ -1,7 +1,7 @@
 /**
  * The async path on the JS side: each call gets a number, and the addon's one dispatcher settles its promise.
  */
-import { fromNative, QuiverError, wrongArgument } from './errors.js';
+import { fromNative, QuiverError, wrongArgument, type NativeFailure } from './errors.js';
 import { addon } from './loader.js';
 import type { Addon, NativeProgress } from './native.js';
 import type { LongCallOptions, Progress } from './types.js';
@@ -10,6 +10,8 @@ interface Running {
   resolve: (value: never) => void;
   reject: (reason: unknown) => void;
   onProgress?: (progress: Progress) => void;
+  /** What onProgress threw: the caller's own, to be handed back as it is. */
+  thrown?: { value: unknown };
 }
 
 const running = new Map<number, Running>();
@@ -36,6 +38,7 @@ function dispatch(call: number, error: unknown, value: unknown, progress: Native
       // The caller's own callback failed: stop the work and tell the caller with the callback's error.
       running.delete(call);
       addon().cancel(call);
+      waiting.thrown = { value: thrown };
       waiting.reject(thrown);
     }
     return;
@@ -70,7 +73,7 @@ export function checkCall(options: LongCallOptions): void {
  * `atOnce`: reject as soon as the signal fires (reads). Otherwise the native side answers the abort itself, so that
  * the caller learns how far a write came.
  */
-export async function call<T>(
+export async function call<T = undefined>(
   start: (module: Addon, call: number) => void,
   options: LongCallOptions = {},
   atOnce = false,
@@ -79,10 +82,12 @@ export async function call<T>(
   const { signal, onProgress } = options;
   const module = native();
   const number = next++;
+  let waiting: Running | undefined;
   let onAbort: (() => void) | undefined;
   try {
     return await new Promise<T>((resolve, reject) => {
-      running.set(number, { resolve, reject, ...(onProgress ? { onProgress } : {}) });
+      waiting = { resolve, reject, ...(onProgress && { onProgress }) };
+      running.set(number, waiting);
       if (signal !== undefined) {
         onAbort = () => {
           module.cancel(number);
@@ -92,16 +97,13 @@ export async function call<T>(
         };
         signal.addEventListener('abort', onAbort, { once: true });
       }
-      try {
-        start(module, number);
-      } catch (error) {
-        running.delete(number);
-        reject(error);
-      }
+      start(module, number); // what it throws rejects
     });
   } catch (error) {
+    running.delete(number);
+    if (waiting?.thrown !== undefined) throw waiting.thrown.value;
     // Made here, after the await: the stack then leads back through the caller's awaits.
-    throw fromNative(error, signal?.aborted === true ? signal.reason : undefined);
+    throw fromNative(error, (error as NativeFailure).code === 'E_ABORTED' ? signal?.reason : undefined);
   } finally {
     if (onAbort !== undefined) signal?.removeEventListener('abort', onAbort);
   }

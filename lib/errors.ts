@@ -14,6 +14,7 @@ export type ErrorCode =
   | 'E_MODEL_MISMATCH'
   | 'E_ABORTED'
   | 'E_IO'
+  | 'E_REMOTE'
   | 'E_NO_GPU'
   | 'E_UNSUPPORTED'
   | 'E_MISSING_DEPENDENCY'
@@ -52,10 +53,15 @@ export function show(value: unknown): string {
   if (Array.isArray(value)) return `an array of ${String(value.length)}`;
   if (ArrayBuffer.isView(value)) {
     const length = (value as unknown as { length?: number }).length;
-    return `a ${value.constructor.name} of ${String(length ?? value.byteLength)}`;
+    return `${withArticle(value.constructor.name)} of ${String(length ?? value.byteLength)}`;
   }
-  if (typeof value === 'object' && value !== null) return `a ${value.constructor?.name || 'null-prototype object'}`;
+  if (typeof value === 'object' && value !== null)
+    return withArticle(value.constructor?.name || 'null-prototype object');
   return String(value);
+}
+
+function withArticle(noun: string): string {
+  return `${/^[AEIO]/.test(noun) ? 'an' : 'a'} ${noun}`;
 }
 
 /** An argument of the wrong kind. */
@@ -64,6 +70,15 @@ export function wrongArgument(name: string, expected: string, value: unknown): Q
     expected,
     actual: show(value),
   });
+}
+
+/** Options are an object, also where they may be left out. */
+export function checkObject(name: string, value: unknown): void {
+  if (typeof value !== 'object' || value === null) throw wrongArgument(name, 'an object', value);
+}
+
+export function checkBoolean(name: string, value: unknown): void {
+  if (typeof value !== 'boolean') throw wrongArgument(name, 'true or false', value);
 }
 
 /** A number out of its bounds. */

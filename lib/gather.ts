@@ -5,12 +5,12 @@
  */
 import { call } from './calls.js';
 import { QuiverError } from './errors.js';
-import type { NativeIndex } from './native.js';
+import type { NativeFound, NativeIndex } from './native.js';
 import { SearchResult } from './results.js';
-import type { IdArray } from './types.js';
+import type { Underway } from './underway.js';
 
 const FIRST_ROOM = 16;
-/** Copied at once when the block leaves: a millisecond at most. */
+/** Copied at once when the block leaves, or when its results come: a millisecond at most. */
 const MAX_BLOCK_FLOATS = 1 << 20;
 
 interface Block {
@@ -25,11 +25,13 @@ interface Block {
 export class Gather {
   readonly #native: NativeIndex;
   readonly #dim: number;
+  readonly #underway: Underway;
   readonly #blocks: Block[] = [];
 
-  constructor(native: NativeIndex, dim: number) {
+  constructor(native: NativeIndex, dim: number, underway: Underway) {
     this.#native = native;
     this.#dim = dim;
+    this.#underway = underway;
   }
 
   async search(
@@ -60,7 +62,7 @@ export class Gather {
   #blockFor(k: number, efSearch: number, nprobe: number, exact: boolean): Block {
     for (const block of this.#blocks) {
       const same = block.k === k && block.efSearch === efSearch && block.nprobe === nprobe && block.exact === exact;
-      if (same && (block.waiting.length + 1) * this.#dim <= MAX_BLOCK_FLOATS) return block;
+      if (same && (block.waiting.length + 1) * Math.max(this.#dim, k) <= MAX_BLOCK_FLOATS) return block;
     }
     const block: Block = {
       k,
@@ -76,39 +78,29 @@ export class Gather {
 
   #leave(): void {
     for (const block of this.#blocks.splice(0)) {
-      const n = block.waiting.length;
-      call<{ ids: IdArray; distances: Float32Array }>((_, number) =>
-        this.#native.search(
-          number,
-          block.queries.subarray(0, n * this.#dim),
-          n,
-          block.k,
-          block.efSearch,
-          block.nprobe,
-          block.exact,
-          0,
-          undefined,
-        ),
-      ).then(
-        ({ ids, distances }) => {
-          const k = block.k;
-          block.waiting.forEach(({ resolve }, i) => {
-            // Copies: one caller may transfer its result away without harm to the others.
-            const own = n === 1;
-            resolve(
-              new SearchResult(
-                1,
-                k,
-                own ? ids : ids.slice(i * k, (i + 1) * k),
-                own ? distances : distances.slice(i * k, (i + 1) * k),
-              ),
-            );
-          });
-        },
-        (error: unknown) => {
-          for (const { reject } of block.waiting) reject(error);
-        },
-      );
+      this.#underway
+        .during(() => this.#ask(block))
+        .then(
+          (found) => answer(block, found),
+          (error: unknown) => {
+            for (const { reject } of block.waiting) reject(error);
+          },
+        );
     }
   }
+
+  #ask({ queries, waiting, k, efSearch, nprobe, exact }: Block): Promise<NativeFound> {
+    const n = waiting.length;
+    const asked = queries.subarray(0, n * this.#dim);
+    return call((_, number) => this.#native.search(number, asked, n, k, efSearch, nprobe, exact, 0, undefined));
+  }
+}
+
+function answer({ k, waiting }: Block, { ids, distances }: NativeFound): void {
+  const alone = waiting.length === 1;
+  waiting.forEach(({ resolve }, i) => {
+    // Copies: one caller may transfer its result away without harm to the others.
+    const [from, to] = [i * k, (i + 1) * k];
+    resolve(new SearchResult(1, k, alone ? ids : ids.slice(from, to), alone ? distances : distances.slice(from, to)));
+  });
 }

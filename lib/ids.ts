@@ -79,3 +79,8 @@ export function toRange(name: string, range: unknown, idType: IdType): IdArray {
   }
   return bounds;
 }
+
+/** Room for ids as an index of this type gives them. */
+export function newIds(idType: IdType, length: number): IdArray {
+  return idType === 'bigint' ? new BigInt64Array(length) : new Float64Array(length);
+}

@@ -25,7 +25,7 @@ let failure: QuiverError | undefined;
 
 /** The files that could be the addon on this machine, best first. */
 export function candidates(root = packageRoot, env: NodeJS.ProcessEnv = process.env): string[] {
-  const forced = env['QUIVER_SIMD'];
+  const forced = env.QUIVER_SIMD;
   if (forced !== undefined && forced !== '' && !LEVELS.includes(forced as SimdLevel)) {
     throw new QuiverError('E_ARGUMENT', `QUIVER_SIMD must be v2, v3 or v4, but is "${forced}".`, {
       expected: 'v2, v3 or v4',
@@ -50,13 +50,13 @@ function withNativeEnvironment<T>(load: () => T): T {
     GOMP_SPINCOUNT: '10000',
   };
   // OpenBLAS 0.3.21 takes AMD CPUs with AVX-512 for Haswell, which halves the speed of flat batch search.
-  if (cpu().vendor === 'AuthenticAMD' && cpu().level === 'v4') wanted['OPENBLAS_CORETYPE'] = 'SkylakeX';
+  if (cpu().vendor === 'AuthenticAMD' && cpu().level === 'v4') wanted.OPENBLAS_CORETYPE = 'SkylakeX';
   const set = isMainThread ? Object.keys(wanted).filter((name) => process.env[name] === undefined) : [];
   for (const name of set) process.env[name] = wanted[name];
   try {
     return load();
   } finally {
-    for (const name of set) delete process.env[name];
+    for (const name of set) Reflect.deleteProperty(process.env, name);
   }
 }
 
@@ -67,7 +67,7 @@ function load(): { addon: Addon; path: string } {
     if (!existsSync(path)) continue;
     try {
       const addon = withNativeEnvironment(() => require(path) as Addon);
-      const threads = Number(process.env['QUIVER_THREADS'] ?? availableParallelism());
+      const threads = Number(process.env.QUIVER_THREADS ?? availableParallelism());
       try {
         addon.setThreads(Number.isInteger(threads) && threads >= 1 ? Math.min(threads, 1024) : availableParallelism());
       } catch {

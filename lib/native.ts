@@ -38,6 +38,12 @@ export interface NativeStats {
 /** Postfix steps: an operation, then what it takes. */
 export type FilterSteps = (string | Float64Array | BigInt64Array | Uint8Array | number | undefined)[];
 
+/** What a search answers: n * k places. */
+export interface NativeFound {
+  ids: IdArray;
+  distances: Float32Array;
+}
+
 export interface NativeVectorStaging {
   append(vectors: Float32Array): void;
 }
@@ -119,8 +125,8 @@ export interface NativeSystem {
 export interface Addon {
   NativeIndex: {
     create(call: number, spec: NativeSpec, bigintIds: boolean, note: string): void;
-    open(call: number, path: string, mmap: boolean, verify: boolean): void;
-    fromBuffer(call: number, bytes: NativeByteStaging): void;
+    open(call: number, path: string, mmap: boolean, verify: boolean, foreign: boolean): void;
+    fromBuffer(call: number, bytes: NativeByteStaging, foreign: boolean): void;
     importFaiss(
       call: number,
       source: string | NativeByteStaging,
@@ -136,6 +142,6 @@ export interface Addon {
   cancel(call: number): void;
   scratch(): { query: Float32Array; ids: ArrayBuffer; distances: Float32Array };
   setThreads(threads: number): void;
-  limitMemory(bytes: number): void;
+  confine(bytes: number, seconds: number): void;
   system(): NativeSystem;
 }

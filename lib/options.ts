@@ -1,5 +1,5 @@
 /** Index options, checked, and what they come to in FAISS's terms. */
-import { checkInteger, outOfRange, QuiverError, show, wrongArgument } from './errors.js';
+import { checkBoolean, checkInteger, outOfRange, QuiverError, show, wrongArgument } from './errors.js';
 import type { NativeSpec } from './native.js';
 import type { IdType, IndexOptions, Metric, SearchParams } from './types.js';
 
@@ -18,7 +18,7 @@ export const METRICS: readonly Metric[] = [
 
 export const MAX_DIM = 65_536;
 export const MAX_K = 1 << 20;
-const MAX_EF = 1 << 20;
+export const MAX_EF = 1 << 20;
 const MAX_NLIST = 1 << 22;
 
 export const DEFAULT_HNSW = { M: 32, efConstruction: 200, efSearch: 64 } as const;
@@ -28,7 +28,7 @@ export interface Note {
   version: 1;
   type: string;
   /** ivf without a fixed nlist: how many lists, decided when it is trained. */
-  listsAtTraining?: boolean;
+  listsAtTraining?: { nprobe?: number };
   auto?: { policy: 'default' | 'guide'; memory?: number; recall?: number };
 }
 
@@ -97,14 +97,15 @@ export function checkOptions(options: IndexOptions): Checked {
       });
     }
   }
+  // Only what is left out has a default: null is a mistake, and said to be one.
+  const { metric = 'l2', idType = 'number', metricArg = 2, type = 'auto', policy = 'default' } = options;
   const dim = checkDim(options.dim);
-  const metric = checkMetric(options.metric ?? 'l2');
-  const idType = oneOf('idType', options.idType ?? 'number', ['number', 'bigint'] as const);
-  const metricArg = options.metricArg ?? 2;
+  checkMetric(metric);
+  oneOf('idType', idType, ['number', 'bigint']);
+  oneOf('policy', policy, ['default', 'guide']);
   if (typeof metricArg !== 'number' || !(metricArg > 0 && metricArg <= 100)) {
     throw outOfRange('metricArg', 'above 0 and up to 100', metricArg);
   }
-  const type = options.type ?? 'auto';
   if (typeof type !== 'string' || type === '') {
     throw wrongArgument('type', "'flat', 'hnsw', 'ivf', 'auto' or a FAISS factory string", type);
   }
@@ -120,7 +121,6 @@ export function checkOptions(options: IndexOptions): Checked {
     nprobe: optional('nprobe', options.nprobe, 1, MAX_NLIST) ?? 0,
   };
   const note: Note = { version: 1, type };
-  const policy = oneOf('policy', options.policy ?? 'default', ['default', 'guide'] as const);
   const memory = options.memory === undefined ? undefined : checkMemory(options.memory);
   const recall = options.recall === undefined ? undefined : checkRecall(options.recall);
   if (type === 'flat') spec.factory = 'Flat';
@@ -131,7 +131,7 @@ export function checkOptions(options: IndexOptions): Checked {
     spec.factory = `HNSW${String(M)},Flat`;
   } else if (type === 'ivf') {
     spec.factory = `IVF${String(nlist ?? 1)},Flat`;
-    if (nlist === undefined) note.listsAtTraining = true;
+    if (nlist === undefined) note.listsAtTraining = spec.nprobe === 0 ? {} : { nprobe: spec.nprobe };
     if (spec.nprobe === 0 && nlist !== undefined) spec.nprobe = probesFor(nlist);
   }
   if (/HNSW/i.test(spec.factory)) {
@@ -172,15 +172,15 @@ export function checkResults(n: number, k: number): void {
 }
 
 /** Per-call parameters as numbers, 0 for "the index's own". */
-export function checkSearch(options: SearchParams): {
+export function checkSearch(options: SearchParams = {}): {
   efSearch: number;
   nprobe: number;
   exact: boolean;
   threads: number;
 } {
   if (typeof options !== 'object' || options === null) throw wrongArgument('options', 'an object', options);
-  const exact = options.exact ?? false;
-  if (typeof exact !== 'boolean') throw wrongArgument('exact', 'true or false', exact);
+  const { exact = false } = options;
+  checkBoolean('exact', exact);
   return {
     efSearch: optional('efSearch', options.efSearch, 1, MAX_EF) ?? 0,
     nprobe: optional('nprobe', options.nprobe, 1, MAX_NLIST) ?? 0,

@@ -106,7 +106,7 @@ export function recommend(input: RecommendInput): Recommendation {
   const choices = candidates(n, dim, recall, metric);
   const fitting = choices.find((choice) => choice.bytes <= memory);
   if (fitting) return { ...fitting, reason: `${fitting.reason} (${megabytes(fitting.bytes)} of ${megabytes(memory)})` };
-  const smallest = choices[choices.length - 1] as Recommendation;
+  const smallest = choices[choices.length - 1];
   return {
     ...smallest,
     reason: `the smallest kind, but it needs ${megabytes(smallest.bytes)} and there are ${megabytes(memory)}: split the data or use a larger machine`,

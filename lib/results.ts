@@ -1,12 +1,12 @@
 /** What searches return: flat typed arrays, and rows of hits for those who like them. */
 import { checkInteger } from './errors.js';
-import type { Hit, Id, IdArray } from './types.js';
+import type { Hit, IdArray } from './types.js';
 
 function hits(ids: IdArray, distances: Float32Array, from: number, to: number): Hit[] {
   const row: Hit[] = [];
   for (let i = from; i < to; i++) {
-    const id = ids[i] as Id;
-    if (id >= 0) row.push({ id, distance: distances[i] as number });
+    const id = ids[i];
+    if (id >= 0) row.push({ id, distance: distances[i] });
   }
   return row;
 }
@@ -57,7 +57,7 @@ export class RangeResult implements Iterable<Hit[]> {
 
   row(i: number): Hit[] {
     checkInteger('row', i, 0, this.n - 1);
-    return hits(this.ids, this.distances, this.offsets[i] as number, this.offsets[i + 1] as number);
+    return hits(this.ids, this.distances, this.offsets[i], this.offsets[i + 1]);
   }
 
   *[Symbol.iterator](): Iterator<Hit[]> {

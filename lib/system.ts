@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { cpu, type CpuLevel, type SimdLevel } from './cpu.js';
-import { checkInteger, fromNative } from './errors.js';
+import { checkInteger, checkObject, fromNative } from './errors.js';
 import { addon, addonPath, packageRoot } from './loader.js';
 
 export interface SystemInfo {
@@ -41,6 +41,7 @@ export function system(): SystemInfo {
  * the environment variable QUIVER_THREADS. Call it before the first index: later it throws E_ARGUMENT.
  */
 export function configure(options: { threads?: number }): { threads: number } {
+  checkObject('options', options);
   const module = addon();
   if (options.threads !== undefined) {
     const threads = checkInteger('threads', options.threads, 1, 1024);

@@ -76,7 +76,7 @@ export interface CallOptions {
 }
 
 export interface Progress {
-  /** What is being done: 'add', 'train', 'save', 'open', 'rebuild', 'read'. */
+  /** What is being done: 'add', 'train', 'merge', 'rebuild', 'save', 'export', 'open' (reading), 'verify' (checksums). */
   phase: string;
   /** Vectors or bytes done so far. */
   done: number;
@@ -103,6 +103,14 @@ export interface AddResult {
   added: number;
   /** Vectors that took the place of an older one. */
   replaced: number;
+}
+
+export interface MergeOptions extends LongCallOptions {
+  /**
+   * Give the vectors that come over new ids. Default: only where neither index has ids of its own, so that both just
+   * count their vectors; `false` then replaces those with the same number.
+   */
+  renumber?: boolean;
 }
 
 /** One batch of `addFrom`: vectors alone, or with their ids. */

@@ -110,7 +110,7 @@ export function toVectors(name: string, input: VectorsInput, dim: number): { dat
 export function checkQuery(query: Float32Array): void {
   let sum = 0;
   for (let i = 0; i < query.length; i++) {
-    const value = query[i] as number;
+    const value = query[i];
     sum += value * value;
   }
   if (sum <= MAX_SQUARED_NORM) return; // false for NaN
@@ -170,13 +170,18 @@ export async function stageVectors(
   return staging;
 }
 
-/** As stageVectors, for bytes. */
-export async function stageBytes(name: string, bytes: Uint8Array, signal?: AbortSignal): Promise<NativeByteStaging> {
+/** Refuses what are not the bytes of an index, or not safe to read. */
+export function checkBytes(name: string, bytes: unknown): void {
   if (!(bytes instanceof Uint8Array)) throw wrongArgument(name, 'a Buffer or Uint8Array', bytes);
   checkBuffer(name, bytes);
   if (bytes.length === 0) {
     throw new QuiverError('E_CORRUPT', `${name} is empty.`, { expected: 'the bytes of an index', actual: '0 bytes' });
   }
+}
+
+/** As stageVectors, for bytes. */
+export async function stageBytes(name: string, bytes: Uint8Array, signal?: AbortSignal): Promise<NativeByteStaging> {
+  checkBytes(name, bytes);
   const staging = new (native().ByteStaging)(bytes.length);
   // A Buffer is a Uint8Array whose slices share memory from a pool: look at it as plain bytes.
   const plain = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);

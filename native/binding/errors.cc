@@ -22,7 +22,7 @@ Description description_of(std::exception_ptr error) {
   } catch (const Error& e) {
     return {e.code, e.what(), e.expected, e.actual};
   } catch (const faiss::FaissException& e) {
-    return {code::kFaiss, "FAISS refused the call: " + e.msg, "", ""};
+    return {code::kFaiss, Error(code::kFaiss, "FAISS refused the call: " + e.msg).what(), "", ""};
   } catch (const std::bad_alloc&) {
     return {code::kOutOfMemory,
             "There is not enough memory for this call. Give it less at once, or use a smaller kind of index.",

@@ -128,9 +128,10 @@ Napi::Value Index::create(const Napi::CallbackInfo& info) {
 namespace {
 
 // Load, and check what was not checked yet: all of it, or only what could crash a search, the rest behind its back.
-Result load(Snapshot snapshot, bool verify, bool verified_later, const Ticket& ticket) {
+// `foreign`: the file may hold anything, its sums included.
+Result load(Snapshot snapshot, bool verify, bool verified_later, bool foreign, const Ticket& ticket) {
   snapshot.verify(Executor::instance().threads(), !verify, ticket);
-  Loaded loaded = snapshot.load();
+  Loaded loaded = snapshot.load(foreign);
   auto state = IndexState::from_body(std::move(loaded.body), std::move(loaded.info));
   if (verified_later) state->verify_in_background(std::move(snapshot));
   return [state](Napi::Env env) { return wrap_state(env, state); };
@@ -144,8 +145,8 @@ Napi::Value Index::open(const Napi::CallbackInfo& info) {
     const Call call(info.Env(), arguments.number(0), true);
     run_in_bulk(call,
                 [path = arguments.text(1), map = arguments.boolean(2), verify = arguments.boolean(3),
-                 ticket = call.ticket()]() -> Result {
-                  return load(Snapshot::open(path, map, *ticket), verify, map && !verify, *ticket);
+                 foreign = arguments.boolean(4), ticket = call.ticket()]() -> Result {
+                  return load(Snapshot::open(path, map, *ticket), verify, map && !verify, foreign, *ticket);
                 });
     return info.Env().Undefined();
   });
@@ -156,8 +157,8 @@ Napi::Value Index::from_buffer(const Napi::CallbackInfo& info) {
     const Arguments arguments(info);
     auto region = ByteStaging::from(info[1])->take();
     const Call call(info.Env(), arguments.number(0), true);
-    run_in_bulk(call, [region, ticket = call.ticket()]() -> Result {
-      return load(Snapshot::from_region(region), true, false, *ticket);
+    run_in_bulk(call, [region, foreign = arguments.boolean(2), ticket = call.ticket()]() -> Result {
+      return load(Snapshot::from_region(region), true, false, foreign, *ticket);
     });
     return info.Env().Undefined();
   });
@@ -178,8 +179,8 @@ Napi::Value Index::import_faiss(const Napi::CallbackInfo& info) {
     run_in_bulk(call,
                 [path, region, metric, bigint = arguments.boolean(3), note = arguments.text(4),
                  ticket = call.ticket()]() -> Result {
-                  Body body =
-                      read_faiss(region ? region : read_region(path, *ticket), region ? "The buffer" : path, bigint);
+                  const std::string name = region ? "The buffer" : path;
+                  Body body = read_faiss(region ? region : read_region(path, *ticket), name, bigint);
                   SnapshotInfo made;
                   made.spec.dim = body.index->d;
                   made.spec.metric = metric_of(body.index.get());
@@ -193,6 +194,7 @@ Napi::Value Index::import_faiss(const Napi::CallbackInfo& info) {
                                       metric + ".",
                                   metric_name(made.spec.metric), metric);
                     }
+                    if (wanted == Metric::kCosine) check_unit_length(body, name);
                     made.spec.metric = wanted;
                   }
                   made.bigint_ids = bigint;
@@ -213,12 +215,14 @@ Napi::Value Index::attach(const Napi::CallbackInfo& info) {
       const auto found = shared().by_token.find(token);
       if (found != shared().by_token.end()) state = found->second.lock();
     }
-    if (!state) {
+    if (!state || !state->open_another_handle()) {
       throw Error(code::kNotFound,
                   "No open index of this process has the token \"" + token +
                       "\". Keep the index open in the thread that called share() until this one has attached.",
                   "the token of an open index", token);
     }
+    // Held while it is wrapped, so that its last other handle cannot go meanwhile.
+    const std::shared_ptr<void> held(nullptr, [&](void*) { state->close_handle(); });
     return wrap_state(info.Env(), state);
   });
 }
@@ -259,7 +263,7 @@ Napi::Value Index::stats(const Napi::CallbackInfo& info) {
     object.Set("factory", stats->factory);
     object.Set("kind", stats->kind);
     object.Set("note", state_->note());
-    set("count", stats->count);
+    set("count", state_->count());
     set("deleted", stats->deleted);
     object.Set("trained", Napi::Boolean::New(env, stats->trained));
     object.Set("mapped", Napi::Boolean::New(env, stats->mapped));

@@ -182,8 +182,9 @@ Napi::Value Index::range(const Napi::CallbackInfo& info) {
 Napi::Value Index::has(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const Arguments arguments(info);
+    const auto& index = state();
     run_interactive(Call(info.Env(), arguments.number(0), false),
-                    [index = state(), wanted = arguments.ids(1)]() -> Result {
+                    [index, wanted = arguments.ids(1)]() -> Result {
                       auto present = std::make_shared<std::vector<uint8_t>>(index->has(wanted));
                       return [present](Napi::Env env) -> Napi::Value {
                         const size_t n = present->size();
@@ -197,7 +198,8 @@ Napi::Value Index::has(const Napi::CallbackInfo& info) {
 // ids(call) -> Float64Array | BigInt64Array
 Napi::Value Index::ids(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    run_interactive(Call(info.Env(), Arguments(info).number(0), false), [index = state()]() -> Result {
+    const auto& index = state();
+    run_interactive(Call(info.Env(), Arguments(info).number(0), false), [index]() -> Result {
       auto all = std::make_shared<std::vector<int64_t>>(index->ids());
       return [all, bigint = index->bigint_ids()](Napi::Env env) { return ids_to_js(env, std::move(*all), bigint); };
     });

@@ -110,8 +110,9 @@ Napi::Value Index::rebuild(const Napi::CallbackInfo& info) {
     const Arguments arguments(info);
     std::optional<Spec> spec;
     if (!arguments.absent(1)) spec = arguments.spec(1);
+    const auto& index = state();
     const Call call(info.Env(), arguments.number(0), true);
-    state()->rebuild(std::move(spec), call.ticket(), [call](std::exception_ptr error) {
+    index->rebuild(std::move(spec), call.ticket(), [call](std::exception_ptr error) {
       if (error) {
         call.reject(error);
       } else {

@@ -1,8 +1,12 @@
 #include "binding/system.h"
 
 #include <faiss/Index.h>
+#include <signal.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 #include <string>
 
@@ -69,16 +73,32 @@ Napi::Value set_threads(const Napi::CallbackInfo& info) {
   });
 }
 
-// limitMemory(bytes): this process may grow by so much and no more. For the process that loads foreign files.
-Napi::Value limit_memory(const Napi::CallbackInfo& info) {
+// `spare`: the hard limit lies so much higher, so that the signal of the soft one comes first.
+void limit(__rlimit_resource resource, uint64_t value, uint64_t spare = 0) {
+  rlimit now{};
+  getrlimit(resource, &now);
+  now.rlim_max = std::min<rlim_t>(now.rlim_max, value + spare);  // one that is lower already stays
+  now.rlim_cur = std::min<rlim_t>(now.rlim_max, value);
+  if (setrlimit(resource, &now) != 0) {
+    throw Error(code::kIo, "Could not limit what this process may use.", "a limit that may be set",
+                std::to_string(value));
+  }
+}
+
+// confine(bytes, seconds): this process may grow by so many bytes, is ended by SIGXCPU after so much CPU time, leaves
+// no core file, and ends with the one that started it. For the process that tries foreign files.
+Napi::Value confine(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    const auto more = static_cast<uint64_t>(Arguments(info).integer(0, 1, int64_t{1} << 50));
+    const Arguments arguments(info);
+    const auto more = static_cast<uint64_t>(arguments.integer(0, 1, int64_t{1} << 50));
+    const auto seconds = static_cast<uint64_t>(arguments.integer(1, 1, int64_t{1} << 31));
     std::ifstream file("/proc/self/statm");
     uint64_t pages = 0;
     file >> pages;
-    rlimit limit{};
-    limit.rlim_cur = limit.rlim_max = pages * 4096 + more;
-    if (setrlimit(RLIMIT_AS, &limit) != 0) throw Error(code::kIo, "Could not limit the memory of this process.");
+    limit(RLIMIT_AS, pages * static_cast<uint64_t>(sysconf(_SC_PAGESIZE)) + more);
+    limit(RLIMIT_CPU, seconds, 5);
+    limit(RLIMIT_CORE, 0);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
     return info.Env().Undefined();
   });
 }
@@ -109,7 +129,7 @@ Napi::Value scratch(const Napi::CallbackInfo& info) {
 void define_system(Napi::Env env, Napi::Object exports) {
   exports.Set("system", Napi::Function::New(env, system_info));
   exports.Set("setThreads", Napi::Function::New(env, set_threads));
-  exports.Set("limitMemory", Napi::Function::New(env, limit_memory));
+  exports.Set("confine", Napi::Function::New(env, confine));
   exports.Set("setDispatcher", Napi::Function::New(env, set_dispatcher));
   exports.Set("cancel", Napi::Function::New(env, cancel));
   exports.Set("scratch", Napi::Function::New(env, scratch));

@@ -4,9 +4,11 @@
 #include <omp.h>
 
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
+#include "core/fair_lock.h"
 #include "core/region.h"
 #include "core/row_ids.h"
 #include "core/structure.h"
@@ -24,5 +26,13 @@ struct Body {
 
   size_t bytes() const { return bytes_of(index.get()) + rows.bytes(); }
 };
+
+// Lets go of the memory that the index was read from when nothing in it is a view any more. For the writer.
+inline void drop_unused_region(Body& body, FairLock& lock) {
+  if (!body.region || has_views(body.index.get()) || !views_are_known(body.index.get())) return;
+  std::shared_ptr<Region> unused;
+  std::lock_guard<FairLock> hold(lock);
+  unused.swap(body.region);
+}
 
 }  // namespace quiver

@@ -11,8 +11,6 @@ namespace quiver {
 namespace {
 // Under this, FAISS's batch kernels gain nothing and the hand-over costs more than it saves.
 constexpr int64_t kMinShare = 32;
-// Above this they gain no more, and others should have their turn.
-constexpr int64_t kMaxShare = 1024;
 }  // namespace
 
 Coalescer::~Coalescer() {
@@ -54,27 +52,43 @@ std::vector<Coalescer::Part> Coalescer::take() {
     queue_.push_back(oldest);
     pending_ += oldest->n;
   }
-  if (queue_.empty()) return {};
-  const SearchOptions& options = queue_.front()->options;
-  const int64_t workers = Executor::instance().idle_interactive() + 1;
-  int64_t share = std::clamp((pending_ + workers - 1) / workers, kMinShare, kMaxShare);
-  if (options.threads > 0) share = (queue_.front()->n + options.threads - 1) / options.threads;
   std::vector<Part> parts;
-  int64_t count = 0;
-  while (!queue_.empty() && count < share) {
+  fill(parts);
+  // The rest needs a token of its own: jobs bring one each, but a job may take many shares. Where nothing could be
+  // taken, the shares under way bring it when they end.
+  if (pending_ > 0 && !parts.empty()) post_token();
+  return parts;
+}
+
+void Coalescer::fill(std::vector<Part>& parts) {
+  const int64_t workers = Executor::instance().idle_interactive() + 1;
+  int64_t share = 0, count = 0;
+  for (size_t looked_at = queue_.size(); looked_at > 0; looked_at--) {
     SearchJob* job = queue_.front();
-    if (!parts.empty() && !job->options.joins(parts.front().job->options)) break;
+    const SearchOptions& options = job->options;
+    if (parts.empty()) {
+      if (options.threads > 0 && job->in_flight >= options.threads) {
+        queue_.pop_front();
+        queue_.push_back(job);
+        continue;
+      }
+      const int64_t most = index_.share_limit(options);
+      share = options.threads > 0 ? std::min(most, (job->n + options.threads - 1) / options.threads)
+                                  : std::clamp((pending_ + workers - 1) / workers, kMinShare, most);
+    } else if (!options.joins(parts.front().job->options)) {
+      break;
+    }
     const int64_t part = std::min(job->n - job->taken, share - count);
     parts.push_back({job, job->taken, part});
     job->taken += part;
+    job->in_flight++;
     count += part;
-    if (job->taken == job->n) queue_.pop_front();
-    if (options.threads > 0) break;
+    pending_ -= part;
+    queue_.pop_front();
+    // A large job goes behind the others after each share, so that a single query need not wait for all of it.
+    if (job->taken < job->n) queue_.push_back(job);
+    if (job->taken < job->n || options.threads > 0 || count >= share) break;
   }
-  pending_ -= count;
-  // The rest needs a token of its own: jobs bring one each, but a job may take many shares.
-  if (pending_ > 0) post_token();
-  return parts;
 }
 
 void Coalescer::answer(std::vector<Part>& parts) {
@@ -128,6 +142,15 @@ void Coalescer::answer(std::vector<Part>& parts) {
 
 void Coalescer::finish(const Part& part, std::exception_ptr error) {
   SearchJob* job = part.job;
+  if (job->options.threads > 0) {
+    bool more;
+    {
+      std::lock_guard<std::mutex> guard(mutex_);
+      job->in_flight--;
+      more = job->taken < job->n;
+    }
+    if (more) post_token();
+  }
   if (error) {
     std::lock_guard<std::mutex> guard(job->error_mutex);
     if (!job->error) job->error = error;

@@ -30,7 +30,8 @@ struct SearchJob {
   // Called once, on the worker that finishes last. The job is gone afterwards.
   std::function<void(SearchJob& job, std::exception_ptr error)> done;
 
-  int64_t taken = 0;  // guarded by the coalescer
+  int64_t taken = 0;  // these two are guarded by the coalescer
+  int in_flight = 0;  // shares under way, at most options.threads
   std::atomic<int64_t> finished{0};
   std::mutex error_mutex;
   std::exception_ptr error;
@@ -53,6 +54,7 @@ class Coalescer {
     int64_t count;
   };
   std::vector<Part> take();
+  void fill(std::vector<Part>& parts);
   void answer(std::vector<Part>& parts);
   void finish(const Part& part, std::exception_ptr error);
   void post_token();

@@ -7,13 +7,17 @@
 
 #include <cstring>
 #include <mutex>
+#include <utility>
 #include <vector>
+
+#include "core/mend.h"
+#include "core/residual_lists.h"
 
 namespace quiver {
 
 namespace {
 
-constexpr int64_t kMovesASlice = 1000;
+constexpr size_t kMovesASlice = 1000;
 
 void move_code(faiss::IndexFlatCodes& codes, int64_t from, int64_t to) {
   std::memcpy(codes.codes.data() + to * codes.code_size, codes.codes.data() + from * codes.code_size, codes.code_size);
@@ -25,18 +29,37 @@ bool sweep_in_place(Body& body, FairLock& lock) {
   faiss::Index* index = body.index.get();
   const auto arrays = movable_codes(index);
   if (arrays.empty()) return false;
+  if (body.rows.dead() == 0) return true;
+  own_memory(index, lock);
+  drop_unused_region(body, lock);
+  auto last_live = [&](int64_t end) {
+    while (end > 0 && body.rows.is_dead(end - 1)) end--;
+    return end;
+  };
+  int64_t end = last_live(body.rows.rows());
+  const bool holes = body.rows.dead() > body.rows.rows() - end;
+  if (holes && !body.rows.has_room(body.rows.rows(), true)) {
+    // Moved rows have ids that do not count: better made beside the index than with the lock held.
+    RowIds named = body.rows.grown(body.rows.rows(), true);
+    std::lock_guard<FairLock> hold(lock);
+    std::swap(body.rows, named);
+  }
   int64_t hole = 0;
   while (body.rows.dead() > 0) {
-    std::lock_guard<FairLock> hold(lock);
-    int64_t end = body.rows.rows();
-    for (int64_t moved = 0; moved < kMovesASlice; moved++) {
-      while (end > 0 && body.rows.is_dead(end - 1)) end--;
+    // Which rows move is found without the lock: nobody else writes.
+    std::vector<std::pair<int64_t, int64_t>> moves;
+    while (moves.size() < kMovesASlice) {
+      end = last_live(end);
       while (hole < end && !body.rows.is_dead(hole)) hole++;
       if (hole >= end) break;
-      for (auto* codes : arrays) move_code(*codes, end - 1, hole);
-      body.rows.move(end - 1, hole);
+      moves.emplace_back(--end, hole++);
     }
-    while (end > 0 && body.rows.is_dead(end - 1)) end--;
+    end = last_live(end);
+    std::lock_guard<FairLock> hold(lock);
+    for (const auto& [from, to] : moves) {
+      for (auto* codes : arrays) move_code(*codes, from, to);
+      body.rows.move(from, to);
+    }
     body.rows.truncate(end);
     for (auto* codes : arrays) codes->codes.resize(static_cast<size_t>(end) * codes->code_size);
     set_row_count(index, end);
@@ -51,6 +74,7 @@ std::unique_ptr<faiss::Index> copy_index(const faiss::Index& index) {
   reader.data.swap(writer.data);
   std::unique_ptr<faiss::Index> copy(faiss::read_index(&reader));
   mend_after_read(copy.get());
+  mend_residual_lists(copy);
   return copy;
 }
 
@@ -89,14 +113,13 @@ std::unique_ptr<faiss::Index> copy_live_rows(const Body& body) {
     }
     entries->resize(list, kept);
   }
-  const bool by_row = !lists->direct_map.no();
-  lists->direct_map.clear();
   for (faiss::Index* part = copy.get(); part != nullptr;) {
     part->ntotal = next;
     auto* transform = dynamic_cast<faiss::IndexPreTransform*>(part);
     part = transform != nullptr ? transform->index : nullptr;
   }
-  if (by_row) lists->make_direct_map(true);
+  // The copy has read no map of its entries, which would name the old places anyway.
+  if (!as_ivf(base_of(body.index.get()))->direct_map.no()) lists->make_direct_map(true);
   return copy;
 }
 

@@ -1,6 +1,7 @@
 // The one exception that native/core throws: a code that programs read and a message that people read.
 #pragma once
 
+#include <algorithm>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -29,7 +30,7 @@ inline constexpr const char* kInternal = "E_INTERNAL";
 struct Error : std::runtime_error {
   Error(const char* error_code, const std::string& message, std::string expected_value = {},
         std::string actual_value = {})
-      : std::runtime_error(message),
+      : std::runtime_error(without_nul(message)),
         code(error_code),
         expected(std::move(expected_value)),
         actual(std::move(actual_value)) {}
@@ -37,6 +38,13 @@ struct Error : std::runtime_error {
   const char* code;
   std::string expected;
   std::string actual;
+
+ private:
+  // FAISS ends its messages with a NUL, at which what() would end too.
+  static std::string without_nul(std::string text) {
+    text.erase(std::remove(text.begin(), text.end(), '\0'), text.end());
+    return text;
+  }
 };
 
 }  // namespace quiver

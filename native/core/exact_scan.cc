@@ -2,7 +2,6 @@
 
 #include <faiss/IndexFlat.h>
 #include <faiss/IndexScalarQuantizer.h>
-#include <faiss/impl/DistanceComputer.h>
 #include <faiss/utils/Heap.h>
 
 #include <memory>
@@ -43,6 +42,11 @@ void scan(const faiss::Index& index, int64_t n, const float* x, int64_t k, const
 bool can_scan(const faiss::Index& index) {
   if (const auto* hnsw = as_hnsw(&index)) return hnsw->storage != nullptr && as_codes(hnsw->storage) != nullptr;
   return as_codes(&index) != nullptr;
+}
+
+bool needs_range_scan(const faiss::Index& index) {
+  const bool known = index.metric_type == faiss::METRIC_L2 || index.metric_type == faiss::METRIC_INNER_PRODUCT;
+  return !known && dynamic_cast<const faiss::IndexFlat*>(&index) != nullptr;
 }
 
 void exact_scan(const faiss::Index& index, int64_t n, const float* x, int64_t k, const RowSet& rows, int64_t* out_rows,

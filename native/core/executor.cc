@@ -61,7 +61,13 @@ void Lane::start(int workers, int niceness) {
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  for (int i = 0; i < workers; i++) threads_.emplace_back([this, niceness] { work(niceness); });
+  try {
+    for (int i = 0; i < workers; i++) threads_.emplace_back([this, niceness] { work(niceness); });
+  } catch (...) {
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    if (threads_.empty()) throw;
+    return;
+  }
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
@@ -70,10 +76,19 @@ void Lane::stop() {
   for (size_t i = 0; i < threads_.size(); i++) sem_post(&available_);
   for (auto& thread : threads_) thread.join();
   threads_.clear();
-  // Tasks that nobody took: run them here, where they see shutting_down() and end at once.
-  while (auto task = take()) task->run();
+  run_rest();
+}
+
+bool Lane::run_rest() {
+  bool any = false;
+  while (auto task = take()) {
+    task->run();
+    any = true;
+  }
+  // A count that stood for one of them would make a worker of the next start look in vain.
   while (sem_trywait(&available_) == 0) {
   }
+  return any;
 }
 
 void Lane::post(std::unique_ptr<Task> task) {
@@ -128,7 +143,12 @@ void Executor::ensure_started() {
   if (started_) return;
   shutting_down() = false;
   interactive_.start(threads(), 0);
-  bulk_.start(std::min(threads(), kBulkWorkers), kBulkNiceness);
+  try {
+    bulk_.start(std::min(threads(), kBulkWorkers), kBulkNiceness);
+  } catch (...) {
+    interactive_.stop();
+    throw;
+  }
   started_.store(true, std::memory_order_release);
 }
 
@@ -148,6 +168,9 @@ void Executor::shutdown() {
   shutting_down() = true;
   interactive_.stop();
   bulk_.stop();
+  // Each may have posted to the other. A task left behind would keep its place in front of all later ones.
+  while (interactive_.run_rest() || bulk_.run_rest()) {
+  }
   started_ = false;
 }
 

@@ -51,8 +51,12 @@ class Lane {
  public:
   Lane();
   ~Lane();
+  // With fewer workers than asked for when the system gives no more threads; throws when it gives none.
   void start(int workers, int niceness);
+  // Waits for what runs, ends the workers, and runs here what nobody took.
   void stop();
+  // Runs here what came since, while the lane stands still. False when nothing had come.
+  bool run_rest();
   void post(std::unique_ptr<Task> task);
   int idle() const { return idle_.load(std::memory_order_relaxed); }
 

@@ -1,9 +1,6 @@
 #include "core/factory.h"
 
 #include <faiss/IndexFlat.h>
-#include <faiss/IndexIVFPQ.h>
-#include <faiss/IndexPQ.h>
-#include <faiss/IndexRefine.h>
 #include <faiss/impl/FaissException.h>
 #include <faiss/index_factory.h>
 
@@ -12,7 +9,9 @@
 #include <cctype>
 
 #include "core/error.h"
+#include "core/residual_lists.h"
 #include "core/structure.h"
+#include "core/training.h"
 
 namespace quiver {
 
@@ -56,6 +55,10 @@ void check_factory(const std::string& factory) {
                 "NSG and NNDescent graphs are built once and cannot grow; use HNSW (\"HNSW32,Flat\") instead.",
                 "a kind that takes vectors at any time", factory);
   }
+  if (factory.find("ZnLattice") != std::string::npos) {
+    throw Error(code::kUnsupported, "FAISS does not write the codes of a lattice to a file; use SQ or PQ instead.",
+                "a kind that can be saved", factory);
+  }
   int64_t number = 0;
   for (char c : factory) {
     number = std::isdigit(static_cast<unsigned char>(c)) != 0 ? number * 10 + (c - '0') : 0;
@@ -73,26 +76,6 @@ bool is_plain_metric(Metric metric) {
 
 }  // namespace
 
-// Two defaults of FAISS that do not suit a service: it prints to stderr when there are few training points for each
-// centroid, and it trains plain PQ for polysemous search, which nobody asked for, takes a minute and cannot be stopped.
-void calm_training(faiss::Index* index) {
-  if (auto* refine = dynamic_cast<faiss::IndexRefine*>(index)) calm_training(refine->refine_index);
-  faiss::Index* base = base_of(index);
-  if (auto* ivf = as_ivf(base)) {
-    ivf->cp.min_points_per_centroid = 1;
-    calm_training(ivf->quantizer);
-  }
-  if (auto* ivf_pq = dynamic_cast<faiss::IndexIVFPQ*>(base)) {
-    ivf_pq->pq.cp.min_points_per_centroid = 1;
-    ivf_pq->do_polysemous_training = false;
-  }
-  if (auto* pq = dynamic_cast<faiss::IndexPQ*>(base)) {
-    pq->pq.cp.min_points_per_centroid = 1;
-    pq->do_polysemous_training = false;
-  }
-  if (auto* graph = as_hnsw(base)) calm_training(graph->storage);
-}
-
 const char* metric_name(Metric metric) {
   return kMetrics[static_cast<size_t>(metric)].name;
 }
@@ -108,6 +91,10 @@ Metric metric_from_name(const std::string& name) {
 
 faiss::MetricType faiss_metric(Metric metric) {
   return kMetrics[static_cast<size_t>(metric)].faiss;
+}
+
+bool is_known_metric(faiss::MetricType metric) {
+  return std::any_of(kMetrics.begin(), kMetrics.end(), [&](const MetricEntry& entry) { return entry.faiss == metric; });
 }
 
 bool is_similarity(Metric metric) {
@@ -133,6 +120,7 @@ std::unique_ptr<faiss::Index> make_index(const Spec& spec) {
     } else {
       index.reset(faiss::index_factory(static_cast<int>(spec.dim), spec.factory.c_str(), faiss_metric(spec.metric)));
     }
+    mend_residual_lists(index);
     index->metric_arg = spec.metric_arg;
     calm_training(index.get());
     set_parameters(index.get(), spec.ef_construction, spec.ef_search, spec.nprobe);

@@ -15,6 +15,7 @@ const char* metric_name(Metric metric);
 // Throws E_ARGUMENT for a name that is none.
 Metric metric_from_name(const std::string& name);
 faiss::MetricType faiss_metric(Metric metric);
+bool is_known_metric(faiss::MetricType metric);
 // Larger is nearer.
 bool is_similarity(Metric metric);
 
@@ -30,8 +31,6 @@ struct Spec {
 
 // Throws E_ARGUMENT, E_DIMENSION, E_RANGE or E_FAISS with what FAISS said.
 std::unique_ptr<faiss::Index> make_index(const Spec& spec);
-// Turns off what FAISS does in training that a service does not want: printing, and polysemous training of PQ.
-void calm_training(faiss::Index* index);
 // Sets efConstruction, efSearch and nprobe wherever the nest has them; 0 leaves a value as it is.
 void set_parameters(faiss::Index* index, int ef_construction, int ef_search, int nprobe);
 

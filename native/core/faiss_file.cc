@@ -2,23 +2,25 @@
 
 #include <faiss/IndexFlat.h>
 #include <faiss/IndexIDMap.h>
-#include <faiss/IndexIVFFlat.h>
 #include <faiss/IndexPQ.h>
 #include <faiss/IndexPreTransform.h>
 #include <faiss/IndexScalarQuantizer.h>
-#include <faiss/impl/FaissException.h>
-#include <faiss/impl/zerocopy_io.h>
 #include <faiss/index_io.h>
 #include <faiss/invlists/BlockInvertedLists.h>
 #include <faiss/invlists/InvertedLists.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <limits>
 #include <unordered_set>
 
+#include "core/describe.h"
 #include "core/error.h"
+#include "core/guarded_reader.h"
+#include "core/residual_lists.h"
 #include "core/structure_check.h"
+#include "core/training.h"
 
 namespace quiver {
 
@@ -46,13 +48,14 @@ std::vector<int64_t> number_lists(faiss::IndexIVF& ivf, const std::string& name)
   bool counting = true;
   for (size_t i = 0; i < ids.size() && counting; i++) counting = ids[i] == static_cast<int64_t>(i);
   if (counting) return {};
-  own_memory(&ivf);
+  FairLock nobody;
+  own_memory(&ivf, nobody);
   for (size_t list = 0; list < ivf.nlist; list++) {
     const size_t size = ivf.invlists->list_size(list);
     faiss::idx_t* at = lists != nullptr ? lists->ids[list].data() : blocks->ids[list].data();
     for (size_t i = 0; i < size; i++) at[i] = std::lower_bound(ids.begin(), ids.end(), at[i]) - ids.begin();
   }
-  ivf.direct_map.clear();
+  ivf.make_direct_map(false);  // it names the rows by their old numbers
   return ids;
 }
 
@@ -87,18 +90,24 @@ void check_ids(const std::vector<int64_t>& ids, int64_t rows, const std::string&
   }
 }
 
-struct TicketWriter final : faiss::IOWriter {
-  TicketWriter(Sink& target, const Ticket& call) : sink(target), ticket(call) {}
-  size_t operator()(const void* data, size_t size, size_t items) override {
-    ticket.check();
-    sink.write(data, size * items);
-    return items;
-  }
-  Sink& sink;
-  const Ticket& ticket;
-};
-
 }  // namespace
+
+void check_unit_length(const Body& body, const std::string& name) {
+  constexpr int64_t kSample = 1000;
+  if (!learns_nothing(body.index.get())) return;
+  const auto* codes = all_codes(body.index.get()).back();
+  const auto* x = reinterpret_cast<const float*>(codes->codes.data());
+  for (int64_t row = 0; row < codes->ntotal; row += std::max<int64_t>(1, codes->ntotal / kSample)) {
+    double norm = 0;
+    for (int64_t i = row * codes->d; i < (row + 1) * codes->d; i++) norm += static_cast<double>(x[i]) * x[i];
+    if (norm == 0 || std::abs(norm - 1) < 1e-2) continue;
+    throw Error(code::kArgument,
+                name +
+                    " holds vectors that are not of length 1, so their inner products are no cosines. Open it with "
+                    "metric 'ip', or normalise the vectors where the file is made.",
+                "vectors of length 1", "a length of " + std::to_string(std::sqrt(norm)));
+  }
+}
 
 std::shared_ptr<Region> read_region(const std::string& path, const Ticket& ticket) {
   const Fd fd = open_for_reading(path);
@@ -117,12 +126,7 @@ std::shared_ptr<Region> read_region(const std::string& path, const Ticket& ticke
 Body read_faiss(std::shared_ptr<Region> region, const std::string& name, bool bigint_ids) {
   Body body;
   std::vector<int64_t> ids;
-  try {
-    faiss::ZeroCopyIOReader reader(region->data(), region->size());
-    body.index.reset(faiss::read_index(&reader));
-  } catch (const faiss::FaissException& e) {
-    throw Error(code::kCorrupt, name + " is not an index that FAISS reads: " + e.msg, "a FAISS index", "other bytes");
-  }
+  body.index = read_guarded(region->data(), region->size(), name);
   if (dynamic_cast<faiss::IndexIDMap*>(body.index.get()) != nullptr) {
     body.index = unwrap<faiss::IndexIDMap>(std::move(body.index), ids);
   }
@@ -133,10 +137,13 @@ Body read_faiss(std::shared_ptr<Region> region, const std::string& name, bool bi
       throw Error(code::kUnsupported, name + " has ids both in its lists and around them.", "one kind of ids", "two");
     }
     if (!from_lists.empty()) ids = std::move(from_lists);
+    // It may be of a kind that we do not use, by other ids, or damaged. The first get() makes it anew.
+    ivf->direct_map = faiss::DirectMap();
   }
-  mend_after_read(body.index.get());
+  mend_residual_lists(body.index);
   const int64_t rows = body.index->ntotal;
   check_structure(*body.index, rows, name);
+  check_stored_vectors(*body.index, name);
   check_ids(ids, rows, name, bigint_ids);
   calm_training(body.index.get());
   bool counting = true;
@@ -149,11 +156,12 @@ Body read_faiss(std::shared_ptr<Region> region, const std::string& name, bool bi
 }
 
 void write_faiss(const Body& body, Sink& sink, const Ticket& ticket) {
-  TicketWriter writer(sink, ticket);
-  if (body.rows.implicit()) {
-    faiss::write_index(body.index.get(), &writer);
-    return;
-  }
+  TicketWriter writer(sink, ticket, "export", static_cast<int64_t>(body.bytes()));
+  auto write = [&](const faiss::Index* index) {
+    faiss::write_index(index, &writer);
+    ticket.report("export", static_cast<int64_t>(sink.position()), static_cast<int64_t>(sink.position()));
+  };
+  if (body.rows.implicit()) return write(body.index.get());
   faiss::IndexIDMap2 map;
   map.index = body.index.get();
   map.own_fields = false;
@@ -163,41 +171,7 @@ void write_faiss(const Body& body, Sink& sink, const Ticket& ticket) {
   map.metric_arg = body.index->metric_arg;
   map.is_trained = body.index->is_trained;
   map.id_map = body.rows.ids();
-  faiss::write_index(&map, &writer);
-}
-
-std::string describe(const faiss::Index* index) {
-  if (const auto* transform = dynamic_cast<const faiss::IndexPreTransform*>(index)) {
-    return "transformed," + describe(transform->index);
-  }
-  if (const auto* graph = as_hnsw(index)) {
-    const int links = graph->hnsw.cum_nneighbor_per_level.size() > 1 ? graph->hnsw.cum_nneighbor_per_level[1] / 2 : 0;
-    return "HNSW" + std::to_string(links) + "," + describe(graph->storage);
-  }
-  if (const auto* lists = as_ivf(index)) {
-    const bool flat = dynamic_cast<const faiss::IndexIVFFlat*>(index) != nullptr;
-    return "IVF" + std::to_string(lists->nlist) + "," + (flat ? "Flat" : std::to_string(lists->code_size) + " bytes");
-  }
-  if (const auto* pq = dynamic_cast<const faiss::IndexPQ*>(index)) {
-    return "PQ" + std::to_string(pq->pq.M) + "x" + std::to_string(pq->pq.nbits);
-  }
-  if (const auto* sq = dynamic_cast<const faiss::IndexScalarQuantizer*>(index)) {
-    switch (sq->sq.qtype) {
-      case faiss::ScalarQuantizer::QT_8bit:
-        return "SQ8";
-      case faiss::ScalarQuantizer::QT_4bit:
-        return "SQ4";
-      case faiss::ScalarQuantizer::QT_6bit:
-        return "SQ6";
-      case faiss::ScalarQuantizer::QT_fp16:
-        return "SQfp16";
-      case faiss::ScalarQuantizer::QT_bf16:
-        return "SQbf16";
-      default:
-        return "SQ";
-    }
-  }
-  return kind_of(index);
+  write(&map);
 }
 
 Metric metric_of(const faiss::Index* index) {

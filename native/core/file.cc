@@ -5,13 +5,14 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <system_error>
 #include <utility>
 
 #include "core/error.h"
+#include "core/temporary_file.h"
 
 namespace quiver {
 
@@ -19,32 +20,49 @@ namespace {
 
 constexpr size_t kBufferBytes = 1 << 20;
 
-[[noreturn]] void fail(const std::string& doing, const std::string& path, int error) {
-  std::string hint;
-  if (error == ENOSPC || error == EDQUOT) hint = " Free some space; what was at the path is untouched.";
-  if (error == EACCES || error == EROFS) hint = " Check who may write there.";
-  throw Error(error == ENOENT ? code::kNotFound : code::kIo,
-              "Cannot " + doing + " " + path + ": " + std::generic_category().message(error) + "." + hint, "success",
-              std::generic_category().message(error));
+const char* hint_for(int error, const char* denied) {
+  switch (error) {
+    case ENOENT:
+      return " Make the folder first.";
+    case ENOSPC:
+    case EDQUOT:
+      return " Free some space; what was at the path is untouched.";
+    case EFBIG:
+      return " Raise the limit on the size of files (ulimit -f); what was at the path is untouched.";
+    case EIO:
+      return " The disk or its connection may be failing.";
+    case EACCES:
+    case EPERM:
+    case EROFS:
+      return denied;
+    default:
+      return "";
+  }
 }
 
-std::string folder_of(const std::string& path) {
-  const size_t slash = path.rfind('/');
-  if (slash == std::string::npos) return ".";
-  return slash == 0 ? "/" : path.substr(0, slash);
+// Where a link leads to, so that the link stays one; else the path as it is.
+std::string target_of(std::string path) {
+  struct stat found{};
+  if (lstat(path.c_str(), &found) != 0 || !S_ISLNK(found.st_mode)) return path;
+  const std::unique_ptr<char, decltype(&std::free)> target(realpath(path.c_str(), nullptr), &std::free);
+  return target ? target.get() : path;
 }
-
-std::string temporary_name(const std::string& path) {
-  static std::atomic<uint64_t> counter{0};
-  const size_t slash = path.rfind('/');
-  const std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
-  return folder_of(path) + "/." + name + "." + std::to_string(getpid()) + "-" + std::to_string(counter++) + ".tmp";
 }
 
 }  // namespace
 
+void fail_io(const std::string& doing, const std::string& path, int error, const char* denied) {
+  const std::string reason = std::generic_category().message(error);
+  throw Error(code::kIo, "Cannot " + doing + " " + path + ": " + reason + "." + hint_for(error, denied), "success",
+              reason);
+}
+
 Fd::~Fd() {
   if (fd_ >= 0) ::close(fd_);
+}
+
+Fd Fd::copy() const {
+  return Fd(fcntl(fd_, F_DUPFD_CLOEXEC, 0));
 }
 
 Fd& Fd::operator=(Fd&& other) noexcept {
@@ -55,31 +73,59 @@ Fd& Fd::operator=(Fd&& other) noexcept {
 void Fd::close(const std::string& path) {
   const int fd = std::exchange(fd_, -1);
   // EINTR leaves the descriptor closed on Linux: never close it twice.
-  if (fd >= 0 && ::close(fd) != 0 && errno != EINTR) fail("close", path, errno);
+  if (fd >= 0 && ::close(fd) != 0 && errno != EINTR) fail_io("close", path, errno);
 }
 
-AtomicFile::AtomicFile(std::string path) : path_(std::move(path)), temporary_(temporary_name(path_)) {
+AtomicFile::AtomicFile(std::string path) : path_(target_of(std::move(path))) {
   struct stat found{};
-  if (stat(path_.c_str(), &found) == 0 && !S_ISREG(found.st_mode)) {
+  const bool exists = stat(path_.c_str(), &found) == 0;
+  if (exists && !S_ISREG(found.st_mode)) {
     throw Error(code::kIo, "Cannot write " + path_ + ": it is not a regular file.", "a file path",
                 S_ISDIR(found.st_mode) ? "a folder" : "a device or pipe");
   }
-  const int fd = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-  if (fd < 0) fail("create a file in", folder_of(path_), errno);
-  fd_ = Fd(fd);
   buffer_.resize(kBufferBytes);
+  remove_abandoned(path_);
+  TemporaryFile made = make_temporary(path_);
+  temporary_ = std::move(made.path);
+  fd_ = std::move(made.fd);
+  if (!exists) return;
+  // Another owner can only be given by root, and some file systems know no permissions: then it is ours, as new files
+  // are.
+  const bool given = fchown(fd_.get(), found.st_uid, found.st_gid) == 0;
+  if (given || found.st_uid == geteuid()) fchmod(fd_.get(), found.st_mode & 07777);
 }
 
 AtomicFile::~AtomicFile() {
   if (!temporary_.empty()) unlink(temporary_.c_str());
 }
 
+namespace {
+
+// A rename is durable only when the folder is.
+void sync_folder(const std::string& path) {
+  const Fd folder(::open(folder_of(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (folder.get() >= 0) {
+    int result;
+    do {
+      result = fsync(folder.get());
+    } while (result != 0 && errno == EINTR);
+    if (result == 0 || errno == EINVAL || errno == ENOTSUP) return;  // some file systems cannot sync a folder
+  }
+  const std::string reason = std::generic_category().message(errno);
+  throw Error(code::kIo,
+              "Cannot sync the folder of " + path + ": " + reason +
+                  ". The new file is there and whole, but a power failure now could bring the old one back.",
+              "success", reason);
+}
+
+}  // namespace
+
 void AtomicFile::put(const uint8_t* data, size_t size) {
   while (size > 0) {
     const ssize_t written = ::write(fd_.get(), data, std::min(size, size_t{1} << 30));
     if (written < 0 && errno == EINTR) continue;
-    if (written < 0) fail("write", path_, errno);
-    if (written == 0) fail("write", path_, ENOSPC);
+    if (written < 0) fail_io("write", path_, errno);
+    if (written == 0) fail_io("write", path_, ENOSPC);
     data += written;
     size -= static_cast<size_t>(written);
   }
@@ -109,7 +155,7 @@ void AtomicFile::patch(const void* data, size_t size) {
   while (done < size) {
     const ssize_t written = pwrite(fd_.get(), bytes + done, size - done, static_cast<off_t>(done));
     if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) fail("write", path_, written < 0 ? errno : ENOSPC);
+    if (written <= 0) fail_io("write", path_, written < 0 ? errno : ENOSPC);
     done += static_cast<size_t>(written);
   }
 }
@@ -117,18 +163,14 @@ void AtomicFile::patch(const void* data, size_t size) {
 void AtomicFile::publish() {
   flush();
   while (fsync(fd_.get()) != 0) {
-    if (errno != EINTR) fail("sync", path_, errno);
+    if (errno != EINTR) fail_io("sync", path_, errno);
   }
+  // Closing may report what writing did not. The second descriptor keeps the lock until the file has its own name.
+  const Fd lock = fd_.copy();
   fd_.close(path_);
-  if (rename(temporary_.c_str(), path_.c_str()) != 0) fail("rename a file to", path_, errno);
+  if (rename(temporary_.c_str(), path_.c_str()) != 0) fail_io("rename a file to", path_, errno);
   temporary_.clear();
-  // The rename itself is durable only when the folder is.
-  const Fd folder(::open(folder_of(path_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (folder.get() < 0) fail("open the folder of", path_, errno);
-  while (fsync(folder.get()) != 0) {
-    if (errno == EINVAL || errno == ENOTSUP) break;  // file systems that cannot sync a folder
-    if (errno != EINTR) fail("sync the folder of", path_, errno);
-  }
+  sync_folder(path_);
 }
 
 void MemorySink::write(const void* data, size_t size) {
@@ -141,15 +183,33 @@ void MemorySink::patch(const void* data, size_t size) {
   std::memcpy(bytes_.data(), data, size);
 }
 
+size_t TicketWriter::operator()(const void* data, size_t size, size_t items) {
+  constexpr size_t kPiece = size_t{4} << 20;
+  const auto* bytes = static_cast<const uint8_t*>(data);
+  for (size_t left = size * items; left > 0;) {
+    const size_t part = std::min(left, kPiece);
+    ticket_.check();
+    sink_.write(bytes, part);
+    bytes += part;
+    left -= part;
+    const auto done = static_cast<int64_t>(sink_.position());
+    ticket_.report(phase_, done, std::max(total_, done + 1));
+  }
+  return items;
+}
+
 Fd open_for_reading(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) fail("open", path, errno);
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0 && errno == ENOENT) {
+    throw Error(code::kNotFound, "Cannot open " + path + ": there is no such file.", "a file", "none");
+  }
+  if (fd < 0) fail_io("open", path, errno, " Check who may read it.");
   return Fd(fd);
 }
 
 uint64_t size_of(const Fd& fd, const std::string& path) {
   struct stat found{};
-  if (fstat(fd.get(), &found) != 0) fail("read", path, errno);
+  if (fstat(fd.get(), &found) != 0) fail_io("read", path, errno);
   if (!S_ISREG(found.st_mode)) {
     throw Error(code::kIo, "Cannot read " + path + ": it is not a regular file.", "a file",
                 S_ISDIR(found.st_mode) ? "a folder" : "a device or pipe");
@@ -164,7 +224,7 @@ void read_exactly(const Fd& fd, void* data, size_t size, uint64_t offset, const 
     const ssize_t got =
         pread(fd.get(), bytes + done, std::min(size - done, size_t{1} << 30), static_cast<off_t>(offset + done));
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) fail("read", path, errno);
+    if (got < 0) fail_io("read", path, errno);
     if (got == 0) {
       throw Error(code::kCorrupt, path + " ends too early.", std::to_string(offset + size) + " bytes",
                   std::to_string(offset + done) + " bytes");

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/region.h"
+#include "core/ticket.h"
 
 namespace quiver {
 
@@ -22,6 +23,8 @@ class Fd {
   Fd(Fd&& other) noexcept : fd_(other.fd_) { other.fd_ = -1; }
   Fd& operator=(Fd&& other) noexcept;
   int get() const { return fd_; }
+  // Another descriptor of the same open file.
+  Fd copy() const;
   // Closes now and throws E_IO when the system reports a late write error.
   void close(const std::string& path);
 
@@ -43,7 +46,8 @@ class Sink {
 };
 
 // Writes a temporary file beside `path`; publish() syncs it, renames it over `path` and syncs the folder. Without
-// publish() nothing is left behind.
+// publish() nothing is left behind; what a killed process left behind goes with the next write to the same path. A link
+// is followed, and a file that is there keeps its owner and its permissions.
 class AtomicFile final : public Sink {
  public:
   explicit AtomicFile(std::string path);
@@ -73,17 +77,26 @@ class MemorySink final : public Sink {
   std::vector<uint8_t> bytes_;
 };
 
-// Lets FAISS write to a sink.
-struct SinkWriter final : faiss::IOWriter {
-  explicit SinkWriter(Sink& target) : sink(target) {}
-  size_t operator()(const void* data, size_t size, size_t items) override {
-    sink.write(data, size * items);
-    return items;
-  }
-  Sink& sink;
+// Lets FAISS write to a sink: large blocks in pieces, so that the call can be cancelled and reports how far it is.
+class TicketWriter : public faiss::IOWriter {
+ public:
+  // `phase` must be a string literal; `total` is an estimate.
+  TicketWriter(Sink& sink, const Ticket& ticket, const char* phase, int64_t total)
+      : sink_(sink), ticket_(ticket), phase_(phase), total_(total) {}
+  size_t operator()(const void* data, size_t size, size_t items) override;
+
+ private:
+  Sink& sink_;
+  const Ticket& ticket_;
+  const char* phase_;
+  int64_t total_;
 };
 
-// Opens for reading; E_NOT_FOUND or E_IO.
+// Throws E_IO for what errno says went wrong while doing something with a path. `denied`: what to say when it may not.
+[[noreturn]] void fail_io(const std::string& doing, const std::string& path, int error,
+                          const char* denied = " Check who may write there.");
+
+// Opens for reading; E_NOT_FOUND or E_IO. Never waits, as opening a pipe would.
 Fd open_for_reading(const std::string& path);
 uint64_t size_of(const Fd& fd, const std::string& path);
 // Reads all of [offset, offset + size); a short read is E_IO.

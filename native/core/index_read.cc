@@ -47,6 +47,9 @@ void IndexState::answer(int64_t n, const float* x, const SearchOptions& options,
     normalize_vectors(static_cast<size_t>(n), static_cast<size_t>(spec_.dim), normalized.data());
     x = normalized.data();
   }
+  if (shape_.limit < kMaxSquaredNorm) {
+    check_vectors(static_cast<size_t>(n), static_cast<size_t>(spec_.dim), x, 0, shape_.limit);
+  }
   std::shared_ptr<const RowSet> allowed;
   if (options.filter) allowed = options.filter->rows(body_.rows);
   Searcher(*body_.index, shape_, body_.rows, allowed.get()).search(n, x, options, ids, distances);
@@ -57,9 +60,17 @@ void IndexState::answer(int64_t n, const float* x, const SearchOptions& options,
   for (int64_t q = 0; q < n; q++) order_ties(options.k, ids + q * options.k, distances + q * options.k);
 }
 
+int64_t IndexState::share_limit(const SearchOptions& options) const {
+  // Above the first, FAISS's batch kernels gain no more; under the second they lose. The work is in numbers that are
+  // compared: some tenths of a second for a thread.
+  constexpr int64_t kMost = 1024, kLeast = 64, kWork = int64_t{1} << 34;
+  if (!exhaustive_ && !options.exact) return kMost;
+  return std::clamp(kWork / std::max<int64_t>(1, count() * dim()), kLeast, kMost);
+}
+
 void IndexState::search_with_helpers(int64_t n, const float* x, const SearchOptions& options, int64_t* ids,
                                      float* distances) {
-  constexpr int64_t kMinSlice = 32, kMaxSlice = 1024;
+  constexpr int64_t kMinSlice = 32;
   const int threads =
       options.threads > 0 ? std::min(options.threads, Executor::instance().threads()) : Executor::instance().threads();
   omp_set_num_threads(1);
@@ -75,7 +86,7 @@ void IndexState::search_with_helpers(int64_t n, const float* x, const SearchOpti
     std::exception_ptr error;
   };
   auto shared = std::make_shared<Shared>();
-  const int64_t slice = std::clamp((n + threads * 2 - 1) / (threads * 2), kMinSlice, kMaxSlice);
+  const int64_t slice = std::clamp((n + threads * 2 - 1) / (threads * 2), kMinSlice, share_limit(options));
   // A helper that starts after the end finds nothing left and touches no memory of the caller.
   auto help = [this, shared, n, x, slice, ids, distances, &options] {
     {
@@ -114,6 +125,9 @@ IdRangeHits IndexState::range(int64_t n, const float* x, float radius, int nprob
     normalized.assign(x, x + n * spec_.dim);
     normalize_vectors(static_cast<size_t>(n), static_cast<size_t>(spec_.dim), normalized.data());
     x = normalized.data();
+  }
+  if (shape_.limit < kMaxSquaredNorm) {
+    check_vectors(static_cast<size_t>(n), static_cast<size_t>(spec_.dim), x, 0, shape_.limit);
   }
   std::shared_ptr<const RowSet> allowed;
   if (filter != nullptr) allowed = filter->rows(body_.rows);

@@ -2,6 +2,8 @@
 
 #include <malloc.h>
 
+#include <mutex>
+#include <new>
 #include <utility>
 
 #include "core/error.h"
@@ -45,6 +47,11 @@ std::string IndexState::note() const {
   return note_;
 }
 
+std::shared_ptr<Journal> IndexState::journal() const {
+  std::lock_guard<std::mutex> guard(small_);
+  return journal_;
+}
+
 void IndexState::set_note(std::string note) {
   std::lock_guard<std::mutex> guard(small_);
   note_ = std::move(note);
@@ -76,6 +83,7 @@ void IndexState::publish() {
     stats->nprobe = static_cast<int64_t>(lists->nprobe);
   }
   count_ = stats->count;
+  exhaustive_ = as_codes(base) != nullptr;
   std::lock_guard<std::mutex> guard(small_);
   stats_ = std::move(stats);
 }
@@ -113,34 +121,74 @@ void IndexState::when_quiet(std::function<void()> done) {
   done();
 }
 
+void IndexState::verify(const Snapshot& snapshot, const Ticket& ticket) {
+  try {
+    snapshot.verify(Executor::instance().threads(), false, ticket);
+  } catch (const Error& error) {
+    if (error.code == code::kCorrupt) {
+      std::lock_guard<std::mutex> guard(small_);
+      damage_ = error;
+      damaged_ = true;
+    }
+    throw;
+  }
+  std::lock_guard<std::mutex> guard(small_);
+  unverified_.reset();
+}
+
 void IndexState::verify_in_background(Snapshot snapshot) {
   background_began();
-  auto kept = std::make_shared<Snapshot>(std::move(snapshot));
+  auto kept = std::make_shared<const Snapshot>(std::move(snapshot));
+  {
+    std::lock_guard<std::mutex> guard(small_);
+    unverified_ = kept;
+  }
   Executor::instance().post_bulk(make_task([self = shared_from_this(), kept] {
     try {
-      kept->verify(Executor::instance().threads(), false, Ticket());
-    } catch (const Error& error) {
-      if (error.code == code::kCorrupt) {
-        std::lock_guard<std::mutex> guard(self->small_);
-        self->damage_ = error;
-        self->damaged_ = true;
-      }
+      self->verify(*kept, self->verifying_);
+    } catch (const Error&) {
+      // Damage is kept for the calls to come; else nobody asks any more.
+    } catch (const std::bad_alloc&) {
+      // Nothing was found out. The next open checks again.
     }
     self->background_ended();
   }));
 }
 
+void IndexState::verify_first(const Ticket& ticket) {
+  check_usable();
+  std::shared_ptr<const Snapshot> left;
+  {
+    std::lock_guard<std::mutex> guard(small_);
+    left = unverified_;
+  }
+  if (left) verify(*left, ticket);
+}
+
 void IndexState::rebuild(std::optional<Spec> spec, std::shared_ptr<Ticket> ticket,
                          std::function<void(std::exception_ptr)> done) {
+  start_rebuild(std::move(spec), std::move(ticket), false, std::move(done));
+}
+
+void IndexState::start_rebuild(std::optional<Spec> spec, std::shared_ptr<Ticket> ticket, bool sweep,
+                               std::function<void(std::exception_ptr)> done) {
   background_began();
-  Rebuild::start(shared_from_this(), std::move(spec), std::move(ticket),
+  Rebuild::start(shared_from_this(), std::move(spec), std::move(ticket), sweep,
                  [self = shared_from_this(), done = std::move(done)](std::exception_ptr error) {
                    done(error);
                    self->background_ended();
                  });
 }
 
+bool IndexState::open_another_handle() {
+  int open = handles_.load();
+  while (open > 0 && !handles_.compare_exchange_weak(open, open + 1)) {
+  }
+  return open > 0;
+}
+
 void IndexState::free() {
+  verifying_.cancel();
   Body gone;
   {
     std::lock_guard<FairLock> hold(lock_);
@@ -151,6 +199,7 @@ void IndexState::free() {
   {
     std::lock_guard<std::mutex> guard(small_);
     stats_ = std::make_shared<const Stats>();
+    unverified_.reset();
   }
   gone = Body();
   // glibc keeps freed memory for later; a closed index gives it back.

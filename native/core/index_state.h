@@ -11,13 +11,13 @@
 #include <mutex>
 #include <optional>
 #include <string>
-#include <unordered_set>
 #include <vector>
 
 #include "core/body.h"
 #include "core/coalescer.h"
 #include "core/executor.h"
 #include "core/fair_lock.h"
+#include "core/journal.h"
 #include "core/searcher.h"
 #include "core/snapshot.h"
 #include "core/ticket.h"
@@ -63,6 +63,7 @@ class IndexState : public std::enable_shared_from_this<IndexState> {
   const Spec& spec() const { return spec_; }
   int64_t dim() const { return spec_.dim; }
   bool bigint_ids() const { return bigint_ids_; }
+  // What a search can return now: it goes with every slice of a write, while stats() shows the last whole one.
   int64_t count() const { return count_.load(std::memory_order_relaxed); }
   std::shared_ptr<const Stats> stats() const;
   std::string note() const;
@@ -73,6 +74,8 @@ class IndexState : public std::enable_shared_from_this<IndexState> {
   void search(int64_t n, const float* x, const SearchOptions& options, int64_t* ids, float* distances) const;
   // As search, but false at once when a writer is at work: for the thread that must not wait.
   bool try_search(int64_t n, const float* x, const SearchOptions& options, int64_t* ids, float* distances) const;
+  // How many queries one hold of the lock may answer: for so long a writer waits, and with it new searches.
+  int64_t share_limit(const SearchOptions& options) const;
   // Splits a batch over the interactive lane and takes part itself.
   void search_with_helpers(int64_t n, const float* x, const SearchOptions& options, int64_t* ids, float* distances);
   IdRangeHits range(int64_t n, const float* x, float radius, int nprobe, const Filter* filter) const;
@@ -100,11 +103,15 @@ class IndexState : public std::enable_shared_from_this<IndexState> {
   void rebuild(std::optional<Spec> spec, std::shared_ptr<Ticket> ticket, std::function<void(std::exception_ptr)> done);
   // Checks the blocks of a mapped snapshot; a damaged one makes every later call fail with E_CORRUPT.
   void verify_in_background(Snapshot snapshot);
+  // Does so now when it is not done yet: damage must not be written out again under fresh checksums.
+  void verify_first(const Ticket& ticket);
   // Calls `done` when no background work is left.
   void when_quiet(std::function<void()> done);
 
   // --- life
   void open_handle() { handles_.fetch_add(1); }
+  // False when the last handle is gone: what was freed, or soon will be, cannot be opened again.
+  bool open_another_handle();
   // True when this was the last handle: the caller then posts free() to the strand.
   bool close_handle() { return handles_.fetch_sub(1) == 1; }
   void free();
@@ -116,14 +123,23 @@ class IndexState : public std::enable_shared_from_this<IndexState> {
   friend class Rebuild;
   IndexState(Body body, SnapshotInfo info);
   void check_usable() const;
+  void verify(const Snapshot& snapshot, const Ticket& ticket);
   void answer(int64_t n, const float* x, const SearchOptions& options, int64_t* ids, float* distances) const;
   void check_ids_before_add(const std::vector<int64_t>& ids, bool refuse_existing) const;
   void check_room_for_ids(int64_t n) const;
+  void check_room_for_rows(int64_t n) const;
   void check_memory(int64_t vectors) const;
-  void touch(int64_t id);
+  // How many vectors got in. Registers their ids, sweeps and publishes, also when it throws.
+  int64_t add_pieces(Staging& vectors, const Ticket& ticket, AddOutcome& outcome);
+  std::shared_ptr<Journal> journal() const;
   void changed();
   void publish();
   void sweep();
+  void start_rebuild(std::optional<Spec> spec, std::shared_ptr<Ticket> ticket, bool sweep,
+                     std::function<void(std::exception_ptr)> done);
+  // Keeps `call` until the sweep that runs has ended; false when none does.
+  bool after_sweep(std::function<void()> call);
+  void write_live(Sink& sink, const Ticket& ticket);
   void background_began();
   void background_ended();
   SnapshotInfo info() const;
@@ -135,18 +151,22 @@ class IndexState : public std::enable_shared_from_this<IndexState> {
   mutable FairLock lock_;
   std::atomic<uint64_t> generation_{0};
   std::atomic<int64_t> count_{0};
+  std::atomic<bool> exhaustive_{false};  // a search looks at every vector
   std::atomic<int> handles_{0};
   std::atomic<bool> freed_{false};
-  std::atomic<bool> sweeping_{false};
 
   mutable std::mutex small_;  // guards what follows; held for moments
   std::shared_ptr<const Stats> stats_;
   std::string note_;
   std::optional<Error> damage_;
+  std::shared_ptr<const Snapshot> unverified_;
   int background_ = 0;
   std::vector<std::function<void()>> when_quiet_;
-  std::shared_ptr<std::unordered_set<int64_t>> journal_;  // ids changed while a rebuild runs
+  std::shared_ptr<Journal> journal_;  // there while a rebuild runs
+  bool sweeping_ = false;
+  std::vector<std::function<void()>> after_sweep_;
   std::atomic<bool> damaged_{false};
+  Ticket verifying_;  // cancelled by free(): nobody asks any more
 };
 
 }  // namespace quiver

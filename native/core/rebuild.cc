@@ -1,16 +1,10 @@
 #include "core/rebuild.h"
 
 #include <faiss/IndexHNSW.h>
-#include <faiss/IndexPreTransform.h>
-#include <faiss/VectorTransform.h>
-#include <faiss/impl/AuxIndexStructures.h>
-#include <faiss/impl/FaissException.h>
-#include <faiss/impl/ProductQuantizer.h>
 
 #include <algorithm>
 #include <mutex>
 #include <random>
-#include <unordered_set>
 #include <utility>
 
 #include "core/compactor.h"
@@ -18,6 +12,10 @@
 #include "core/executor.h"
 #include "core/fair_lock.h"
 #include "core/index_state.h"
+#include "core/memory.h"
+#include "core/reach.h"
+#include "core/training.h"
+#include "core/vectors.h"
 #include "core/writer.h"
 
 namespace quiver {
@@ -28,35 +26,8 @@ constexpr size_t kReadBlock = 512;
 constexpr size_t kSmallJournal = 1024;
 constexpr int kRounds = 4;
 constexpr size_t kMaxTraining = 100000;
-
-thread_local const Ticket* running = nullptr;
-
-// FAISS asks this between the blocks of a long call. It is process-wide, so it finds the call by its thread.
-struct TicketInterrupt final : faiss::InterruptCallback {
-  bool want_interrupt() override {
-    return (running != nullptr && running->aborted()) || shutting_down().load(std::memory_order_relaxed);
-  }
-};
-
-void install_interrupt() {
-  static std::once_flag once;
-  std::call_once(once, [] { faiss::InterruptCallback::instance = std::make_unique<TicketInterrupt>(); });
-}
-
-// Gives each OPQ of a nest a quantizer that keeps quiet about small samples. They must live while it trains.
-std::vector<std::unique_ptr<faiss::ProductQuantizer>> silence_rotations(faiss::Index& index) {
-  std::vector<std::unique_ptr<faiss::ProductQuantizer>> quantizers;
-  auto* transform = dynamic_cast<faiss::IndexPreTransform*>(&index);
-  if (transform == nullptr) return quantizers;
-  for (auto* step : transform->chain) {
-    auto* rotation = dynamic_cast<faiss::OPQMatrix*>(step);
-    if (rotation == nullptr || rotation->pq != nullptr) continue;
-    quantizers.push_back(std::make_unique<faiss::ProductQuantizer>(rotation->d_out, rotation->M, 8));
-    quantizers.back()->cp.min_points_per_centroid = 1;
-    rotation->pq = quantizers.back().get();
-  }
-  return quantizers;
-}
+// Rebuilds of less than this are not checked against the free memory.
+constexpr uint64_t kSmallRebuild = 64 << 20;
 
 // The same kind of index, trained like the old one, without vectors.
 std::unique_ptr<faiss::Index> empty_twin(const faiss::Index& index) {
@@ -76,6 +47,15 @@ std::unique_ptr<faiss::Index> empty_twin(const faiss::Index& index) {
   return twin;
 }
 
+// Whether ids are simply those that the next rows would have by counting.
+template <typename IdOf>
+bool counts_on(const RowIds& rows, size_t n, const IdOf& id_of) {
+  for (size_t i = 0; i < n; i++) {
+    if (id_of(i) != rows.rows() + static_cast<int64_t>(i)) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 void reconstruct_row(const faiss::Index& index, int64_t row, float* out) {
@@ -83,33 +63,6 @@ void reconstruct_row(const faiss::Index& index, int64_t row, float* out) {
     graph->storage->reconstruct(row, out);
   } else {
     index.reconstruct(row, out);
-  }
-}
-
-void train_index(faiss::Index& index, int64_t n, const float* x, const Ticket& ticket) {
-  install_interrupt();
-  running = &ticket;
-  // OPQ trains a product quantizer of its own, and FAISS prints a warning for each of its rounds.
-  std::vector<std::unique_ptr<faiss::ProductQuantizer>> quiet = silence_rotations(index);
-  auto finish = [&] {
-    running = nullptr;
-    if (auto* transform = dynamic_cast<faiss::IndexPreTransform*>(&index); transform != nullptr && !quiet.empty()) {
-      for (auto* step : transform->chain) {
-        if (auto* rotation = dynamic_cast<faiss::OPQMatrix*>(step)) rotation->pq = nullptr;
-      }
-    }
-  };
-  try {
-    index.train(n, x);
-    finish();
-  } catch (const faiss::FaissException& e) {
-    finish();
-    ticket.check();
-    throw Error(code::kFaiss, "FAISS could not train the index: " + e.msg, "vectors that the kind can learn from",
-                std::to_string(n) + " vectors");
-  } catch (...) {
-    finish();
-    throw;
   }
 }
 
@@ -122,30 +75,44 @@ Body live_copy(const Body& body, const Ticket& ticket) {
     return copy;
   }
   copy.index = empty_twin(*body.index);
+  // What codes decode to goes through add again, which must never see what is not a number.
+  const double limit = squared_norm_limit(*copy.index);
   FairLock lock;
   Writer writer(copy, lock, ticket, Executor::instance().threads());
   const std::vector<int64_t> rows = body.rows.live_rows();
-  writer.reserve(static_cast<int64_t>(rows.size()));
+  const bool counting = counts_on(copy.rows, rows.size(), [&](size_t i) { return body.rows.id(rows[i]); });
+  writer.reserve(static_cast<int64_t>(rows.size()), !counting);
   std::vector<float> block(kReadBlock * static_cast<size_t>(body.index->d));
   for (size_t at = 0; at < rows.size(); at += kReadBlock) {
-    ticket.check();
     const size_t n = std::min(kReadBlock, rows.size() - at);
     for (size_t i = 0; i < n; i++) reconstruct_row(*body.index, rows[at + i], block.data() + i * body.index->d);
+    check_vectors(n, static_cast<size_t>(body.index->d), block.data(), static_cast<int64_t>(at), limit);
     writer.append(static_cast<int64_t>(n), block.data(), [&](int64_t first, int64_t count) {
       for (int64_t i = 0; i < count; i++) copy.rows.append(body.rows.id(rows[at + first + i]));
     });
+    ticket.check();  // a cancelled append has left rows out
   }
   copy.rows.set_next_id(body.rows.next_id());
   return copy;
 }
 
-Rebuild::Rebuild(std::shared_ptr<IndexState> index, std::optional<Spec> spec, std::shared_ptr<Ticket> ticket, Done done)
-    : index_(std::move(index)), spec_(std::move(spec)), ticket_(std::move(ticket)), done_(std::move(done)) {}
+Rebuild::Rebuild(std::shared_ptr<IndexState> index, std::optional<Spec> spec, std::shared_ptr<Ticket> ticket,
+                 bool sweep, Done done)
+    : index_(std::move(index)),
+      spec_(std::move(spec)),
+      ticket_(std::move(ticket)),
+      sweep_(sweep),
+      done_(std::move(done)) {}
 
 void Rebuild::start(std::shared_ptr<IndexState> index, std::optional<Spec> spec, std::shared_ptr<Ticket> ticket,
-                    Done done) {
-  std::shared_ptr<Rebuild> self(new Rebuild(std::move(index), std::move(spec), std::move(ticket), std::move(done)));
-  self->index_->strand->post(make_task([self] { self->guarded([&] { self->begin(); }); }));
+                    bool sweep, Done done) {
+  std::shared_ptr<Rebuild> self(
+      new Rebuild(std::move(index), std::move(spec), std::move(ticket), sweep, std::move(done)));
+  self->post_begin();
+}
+
+void Rebuild::post_begin() {
+  index_->strand->post(make_task([self = shared_from_this()] { self->guarded([&] { self->begin(); }); }));
 }
 
 template <typename Step>
@@ -160,7 +127,7 @@ void Rebuild::guarded(Step&& step) {
 
 void Rebuild::end(std::exception_ptr error) {
   if (std::exchange(ended_, true)) return;
-  if (owns_journal_) {
+  if (journal_) {
     std::lock_guard<std::mutex> guard(index_->small_);
     index_->journal_.reset();
   }
@@ -168,31 +135,49 @@ void Rebuild::end(std::exception_ptr error) {
   done_(error);
 }
 
+void Rebuild::check_memory(uint64_t need) const {
+  if (need < kSmallRebuild) return;
+  const uint64_t has = available_memory();
+  if (need <= has) return;
+  throw Error(code::kOutOfMemory,
+              "A rebuild makes the new index beside the old one: that needs " + std::to_string(need >> 20) +
+                  " MiB more, but " + std::to_string(has >> 20) + " MiB are free.",
+              std::to_string(need) + " bytes", std::to_string(has) + " bytes");
+}
+
 void Rebuild::begin() {
   index_->check_usable();
+  // A sweep that the index has begun by itself must not make one fail that was asked for: that one comes after it.
+  if (!sweep_ && index_->after_sweep([self = shared_from_this()] { self->post_begin(); })) return;
+  if (index_->journal()) {
+    throw Error(code::kArgument, "The index is being rebuilt already.", "one rebuild at a time", "a second one");
+  }
   Body& body = index_->body_;
   if (!spec_ && body.rows.dead() == 0) return end(nullptr);
+  if (spec_) fresh_.index = make_index(*spec_);
+  check_memory(spec_ ? bytes_a_row(fresh_.index.get()) * static_cast<uint64_t>(body.rows.live()) : body.bytes());
   if (!spec_) {
     // Lists are copied without their dead entries at memory speed: no need to let writers in meanwhile.
     if (auto swept = copy_live_rows(body)) {
       fresh_.index = std::move(swept);
       fresh_.rows = body.rows.compacted();
       fresh_.factory = body.factory;
-      ids_.clear();
-      return finish();
+      swap_in();
+      return end(nullptr);
     }
   }
   index_->prepare_get();
-  {
-    std::lock_guard<std::mutex> guard(index_->small_);
-    if (index_->journal_) {
-      throw Error(code::kArgument, "The index is being rebuilt already.", "one rebuild at a time", "a second one");
-    }
-    index_->journal_ = std::make_shared<std::unordered_set<int64_t>>();
-    owns_journal_ = true;
-  }
+  // Copied here, where no writer is at work: no lock is held for it that a search could wait for.
+  if (!spec_) fresh_.index = empty_twin(*body.index);
+  fresh_.factory = spec_ ? spec_->factory : body.factory;
   ids_ = body.rows.live_rows();
   for (auto& row : ids_) row = body.rows.id(row);
+  auto journal = std::make_shared<Journal>();
+  {
+    std::lock_guard<std::mutex> guard(index_->small_);
+    index_->journal_ = journal;
+  }
+  journal_ = std::move(journal);
   Executor::instance().post_bulk(make_task([self = shared_from_this()] { self->guarded([&] { self->build(); }); }));
 }
 
@@ -209,18 +194,11 @@ std::vector<float> Rebuild::read(const std::vector<int64_t>& ids, size_t from, s
     reconstruct_row(*index_->body_.index, row, vectors.data() + found.size() * dim);
     found.push_back(ids[i]);
   }
+  check_vectors(found.size(), dim, vectors.data(), static_cast<int64_t>(from), index_->shape_.limit);
   return vectors;
 }
 
-void Rebuild::make_fresh() {
-  if (!spec_) {
-    SharedHold hold(index_->lock_);
-    fresh_.index = empty_twin(*index_->body_.index);
-    fresh_.factory = index_->body_.factory;
-    return;
-  }
-  fresh_.index = make_index(*spec_);
-  fresh_.factory = spec_->factory;
+void Rebuild::train_fresh() {
   if (fresh_.index->is_trained) return;
   std::vector<int64_t> sample = ids_;
   std::shuffle(sample.begin(), sample.end(), std::mt19937_64(12345));
@@ -230,7 +208,8 @@ void Rebuild::make_fresh() {
   for (size_t at = 0; at < sample.size(); at += kReadBlock) {
     ticket_->check();
     const auto block = read(sample, at, std::min(sample.size(), at + kReadBlock), found);
-    training.insert(training.end(), block.begin(), block.begin() + found.size() * static_cast<size_t>(index_->dim()));
+    const auto floats = static_cast<int64_t>(found.size()) * index_->dim();
+    training.insert(training.end(), block.begin(), block.begin() + floats);
   }
   train_index(*fresh_.index, static_cast<int64_t>(training.size()) / index_->dim(), training.data(), *ticket_);
 }
@@ -240,9 +219,9 @@ void Rebuild::take_over(const std::vector<int64_t>& ids) {
   FairLock nobody;
   std::vector<int64_t> found;
   Writer writer(fresh_, nobody, *ticket_, Executor::instance().threads());
-  writer.reserve(static_cast<int64_t>(ids.size()));
+  const bool counting = counts_on(fresh_.rows, ids.size(), [&](size_t i) { return ids[i]; });
+  writer.reserve(static_cast<int64_t>(ids.size()), !counting);
   for (size_t at = 0; at < ids.size(); at += kReadBlock) {
-    ticket_->check();
     const size_t to = std::min(ids.size(), at + kReadBlock);
     for (size_t i = at; i < to; i++) {
       const int64_t old = fresh_.rows.find(ids[i]);
@@ -252,50 +231,50 @@ void Rebuild::take_over(const std::vector<int64_t>& ids) {
     writer.append(static_cast<int64_t>(found.size()), vectors.data(), [&](int64_t first, int64_t count) {
       for (int64_t i = 0; i < count; i++) fresh_.rows.append(found[static_cast<size_t>(first + i)]);
     });
+    // A cancelled append has left rows out: they must never take the place of what is there.
+    ticket_->check();
     ticket_->report("rebuild", static_cast<int64_t>(to), static_cast<int64_t>(ids.size()));
   }
 }
 
+void Rebuild::take_over_journal() {
+  const Journal::Entries entries = journal_->take();
+  if (entries.emptied) {
+    fresh_.index->reset();
+    fresh_.rows = RowIds();
+  }
+  take_over(entries.ids);
+}
+
 void Rebuild::build() {
-  make_fresh();
+  train_fresh();
   take_over(ids_);
   // Writes that came meanwhile: a few rounds here, so that little is left for the strand.
-  for (int round = 0; round < kRounds; round++) {
-    std::vector<int64_t> touched;
-    {
-      std::lock_guard<std::mutex> guard(index_->small_);
-      if (index_->journal_->size() <= kSmallJournal) break;
-      touched.assign(index_->journal_->begin(), index_->journal_->end());
-      index_->journal_->clear();
-    }
-    take_over(touched);
-  }
-  index_->strand->post(make_task([self = shared_from_this()] {
-    self->guarded([&] {
-      std::vector<int64_t> touched;
-      {
-        std::lock_guard<std::mutex> guard(self->index_->small_);
-        touched.assign(self->index_->journal_->begin(), self->index_->journal_->end());
-      }
-      self->take_over(touched);
-      self->finish();
-    });
-  }));
+  for (int round = 0; round < kRounds && journal_->size() > kSmallJournal; round++) take_over_journal();
+  index_->strand->post(make_task([self = shared_from_this()] { self->guarded([&] { self->finish(); }); }));
 }
 
 void Rebuild::finish() {
   index_->check_usable();
+  take_over_journal();
+  const Journal::Parameters set = journal_->parameters();
+  set_parameters(fresh_.index.get(), set.ef_construction, set.ef_search, set.nprobe);
   FairLock nobody;
   sweep_in_place(fresh_, nobody);
+  swap_in();
+  end(nullptr);
+}
+
+void Rebuild::swap_in() {
   fresh_.rows.set_next_id(index_->body_.rows.next_id());
+  const Shape shape(fresh_.index.get());
   {
     std::lock_guard<FairLock> hold(index_->lock_);
     std::swap(index_->body_, fresh_);
-    index_->shape_ = Shape(index_->body_.index.get());
+    index_->shape_ = shape;
     if (spec_) index_->spec_.factory = spec_->factory;
   }
   index_->changed();
-  end(nullptr);
 }
 
 }  // namespace quiver

@@ -1,17 +1,20 @@
 // Which id each row of the FAISS index has, which row each id has, and which rows are dead.
 //
 // Ids that simply count rows (0, 1, 2, ...) cost nothing: the map is implicit. As soon as an id differs from its row,
-// 8 bytes a row for the ids and 5 to 10 for the hash table are kept.
+// 8 bytes a row for the ids and 5 to 10 for the hash table are kept. A call that finds no memory changes nothing.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 namespace quiver {
 
 class RowIds {
  public:
+  static constexpr int64_t kMaxRows = std::numeric_limits<int32_t>::max();  // FAISS's HNSW counts rows in 32 bits
+
   int64_t rows() const { return rows_; }
   // Different after every change, and never the same for two maps: what was derived from one version fits no other.
   uint64_t version() const { return version_; }
@@ -27,16 +30,19 @@ class RowIds {
   // The live row of an id, or -1.
   int64_t find(int64_t id) const;
 
-  // Makes room for `rows` rows in all, in a copy: the caller swaps it in while no reader looks.
-  RowIds grown(int64_t rows) const;
-  bool has_room(int64_t rows) const;
+  // The same map with room for `rows` rows in all, where append() and kill() need no more memory: the caller swaps it
+  // in while no reader looks. `named`: the new rows have ids of their own, which do not simply count.
+  RowIds grown(int64_t rows, bool named) const;
+  bool has_room(int64_t rows, bool named) const;
 
   // Appends a row. The id must not have a live row.
   void append(int64_t id);
   void kill(int64_t row);
+  // Takes a kill() back. The id must have no live row.
+  void revive(int64_t row);
   // Row `from`, which must be live, takes the place of `to`, which must be dead. `from` is dead afterwards.
   void move(int64_t from, int64_t to);
-  // Drops dead rows from the end.
+  // Drops rows from the end, live or dead.
   void truncate(int64_t rows);
   // The rows that live, in order.
   std::vector<int64_t> live_rows() const;
@@ -46,12 +52,13 @@ class RowIds {
   // What is saved: empty for implicit ids; bits of dead rows, empty when none is.
   const std::vector<int64_t>& ids() const { return ids_; }
   const std::vector<uint64_t>& dead_bits() const { return dead_; }
+  // Throws E_CORRUPT when they contradict each other.
   static RowIds restore(int64_t rows, std::vector<int64_t> ids, std::vector<uint64_t> dead, int64_t next_id);
 
   size_t bytes() const;
 
  private:
-  void make_explicit();
+  void make_explicit(int64_t room);
   void rehash(size_t slots);
   void insert(int64_t row);
   void erase(int64_t row);

@@ -1,7 +1,11 @@
 #include "core/searcher.h"
 
 #include <faiss/IndexFastScan.h>
+#include <faiss/IndexIVFAdditiveQuantizer.h>
+#include <faiss/IndexIVFAdditiveQuantizerFastScan.h>
 #include <faiss/IndexIVFFastScan.h>
+#include <faiss/IndexIVFPQR.h>
+#include <faiss/IndexIVFSpectralHash.h>
 #include <faiss/IndexPreTransform.h>
 #include <faiss/IndexRefine.h>
 #include <faiss/impl/AuxIndexStructures.h>
@@ -46,6 +50,7 @@ struct Parameters {
       return &refine;
     }
     if (const auto* graph = as_hnsw(&index)) return fill_hnsw(*graph, options, selector, share);
+    if (dynamic_cast<const faiss::IndexIVFAdditiveQuantizerFastScan*>(&index) != nullptr) return nullptr;
     if (const auto* lists = as_ivf(&index)) {
       ivf.nprobe = options.exact ? lists->nlist : options.nprobe > 0 ? options.nprobe : lists->nprobe;
       ivf.nprobe = std::clamp<size_t>(ivf.nprobe, 1, std::max<size_t>(lists->nlist, 1));
@@ -60,8 +65,9 @@ struct Parameters {
     if (dynamic_cast<const faiss::IndexHNSW2Level*>(&graph) != nullptr) return nullptr;
     int ef = options.ef_search > 0 ? options.ef_search : graph.hnsw.efSearch;
     // FAISS keeps rows that the filter refuses in the queue of candidates: widen it by as much as it will lose.
-    if (selector != nullptr) ef = std::max(ef, std::min(kMaxFilteredEf, static_cast<int>(ef / share)));
-    if (options.exact) ef = static_cast<int>(graph.ntotal);
+    if (selector != nullptr) ef = std::max(ef, std::min(kMaxFilteredEf, static_cast<int>(std::min(ef / share, 1e9))));
+    // FAISS makes room for ef candidates beforehand; there are never more than rows.
+    ef = options.exact ? static_cast<int>(graph.ntotal) : std::min(ef, static_cast<int>(graph.ntotal));
     hnsw.efSearch = ef;
     hnsw.check_relative_distance = graph.hnsw.check_relative_distance;
     hnsw.bounded_queue = graph.hnsw.search_bounded_queue;
@@ -70,12 +76,18 @@ struct Parameters {
   }
 };
 
-// Whether FAISS itself can leave rows out while it searches this kind.
+// Whether FAISS itself can leave rows out while it searches this kind. Some lists throw at a selector, which inside an
+// OpenMP region ends the process.
 bool takes_selector(const faiss::Index& index) {
   if (auto* outer = dynamic_cast<const faiss::IndexPreTransform*>(&index)) return takes_selector(*outer->index);
   if (auto* outer = dynamic_cast<const faiss::IndexRefine*>(&index)) return takes_selector(*outer->base_index);
   if (as_hnsw(&index) != nullptr) return dynamic_cast<const faiss::IndexHNSW2Level*>(&index) == nullptr;
-  return as_ivf(&index) != nullptr;
+  if (as_ivf(&index) == nullptr) return false;
+  // These throw when they get one, inside an OpenMP region, which ends the process.
+  return dynamic_cast<const faiss::IndexIVFAdditiveQuantizer*>(&index) == nullptr &&
+         dynamic_cast<const faiss::IndexIVFAdditiveQuantizerFastScan*>(&index) == nullptr &&
+         dynamic_cast<const faiss::IndexIVFPQR*>(&index) == nullptr &&
+         dynamic_cast<const faiss::IndexIVFSpectralHash*>(&index) == nullptr;
 }
 
 float worst(const faiss::Index& index) {
@@ -185,7 +197,7 @@ void Searcher::search_native(const faiss::Index& index, int64_t n, const float* 
 }
 
 // For kinds that cannot filter (FastScan, LSH with refinement ...): ask for more, drop what is not allowed, and ask
-// for twice as many until every query is full.
+// for twice as many until every query is full; lists are visited all of them in the end.
 void Searcher::search_overfetching(int64_t n, const float* x, int64_t k, const SearchOptions& options, int64_t* rows,
                                    float* distances) const {
   const double share = static_cast<double>(allowed_count()) / static_cast<double>(ids_.rows());
@@ -194,12 +206,13 @@ void Searcher::search_overfetching(int64_t n, const float* x, int64_t k, const S
   std::vector<int64_t> pending(static_cast<size_t>(n));
   std::iota(pending.begin(), pending.end(), 0);
   int64_t wanted = std::min(ids_.rows(), static_cast<int64_t>(static_cast<double>(k) / share * 1.2) + 16);
+  SearchOptions effort = options;
   while (true) {
     std::vector<int64_t> found(static_cast<size_t>(wanted));
     std::vector<float> at(static_cast<size_t>(wanted));
     std::vector<int64_t> still_short;
     for (int64_t q : pending) {
-      search_native(index_, 1, x + q * index_.d, wanted, options, nullptr, found.data(), at.data());
+      search_native(index_, 1, x + q * index_.d, wanted, effort, nullptr, found.data(), at.data());
       int64_t filled = 0;
       for (int64_t i = 0; i < wanted && filled < k; i++) {
         if (found[i] < 0 || !allowed(found[i])) continue;
@@ -209,7 +222,8 @@ void Searcher::search_overfetching(int64_t n, const float* x, int64_t k, const S
       }
       if (filled < k) still_short.push_back(q);
     }
-    if (still_short.empty() || wanted == ids_.rows()) return;
+    if (still_short.empty() || (wanted == ids_.rows() && effort.exact)) return;
+    if (wanted == ids_.rows()) effort.exact = true;
     pending = std::move(still_short);
     wanted = std::min(ids_.rows(), wanted * 2);
   }
@@ -253,10 +267,23 @@ RangeHits Searcher::range(int64_t n, const float* x, float radius, int nprobe) c
   const faiss::Index* target = &index_;
   // A graph finds what is near its path, not all within a radius: its vectors are compared one by one instead.
   if (const auto* graph = as_hnsw(&index_)) target = graph->storage;
+  if (needs_range_scan(*target)) {
+    for (int64_t q = 0; q < n; q++) {
+      range_scan(*target, x + q * target->d, radius, [&](int64_t row, float distance) {
+        if (!allowed(row)) return;
+        hits.rows.push_back(row);
+        hits.distances.push_back(distance);
+      });
+      hits.offsets[static_cast<size_t>(q) + 1] = hits.rows.size();
+    }
+    return hits;
+  }
   const LiveSelector live(ids_);
   std::optional<RowSetSelector> chosen;
   const faiss::IDSelector* selector = nullptr;
-  if (allowed_ != nullptr) {
+  if (as_codes(target) == nullptr && !takes_selector(*target)) {
+    // All hits are looked through below.
+  } else if (allowed_ != nullptr) {
     selector = &chosen.emplace(*allowed_);
   } else if (ids_.dead() > 0) {
     selector = &live;

@@ -1,7 +1,5 @@
 #include "core/snapshot.h"
 
-#include <faiss/impl/FaissException.h>
-#include <faiss/impl/zerocopy_io.h>
 #include <faiss/index_io.h>
 
 #include <algorithm>
@@ -11,6 +9,8 @@
 
 #include "core/checksum.h"
 #include "core/error.h"
+#include "core/guarded_reader.h"
+#include "core/residual_lists.h"
 #include "core/structure_check.h"
 
 namespace quiver {
@@ -22,6 +22,7 @@ constexpr uint32_t kVersion = 1;
 constexpr size_t kHeaderBytes = 4096;
 constexpr size_t kBlockBytes = 1 << 20;
 constexpr size_t kAlign = 64;
+constexpr int64_t kMaxSafeId = (int64_t{1} << 53) - 1;
 
 struct Section {
   uint64_t offset;
@@ -103,30 +104,18 @@ class SummingSink final : public Sink {
   std::vector<uint32_t> sums_;
 };
 
-// Hands FAISS's bytes on, stops when the call is cancelled, and notes where the vectors lie.
-struct FaissWriter final : faiss::IOWriter {
+// Notes where the vectors lie.
+struct FaissWriter final : TicketWriter {
   FaissWriter(SummingSink& target, const Ticket& call, const void* vectors_at, int64_t bytes_in_all)
-      : sink(target), ticket(call), vectors(vectors_at), total(bytes_in_all) {}
+      : TicketWriter(target, call, "save", bytes_in_all), sink(target), vectors(vectors_at) {}
   size_t operator()(const void* data, size_t size, size_t items) override {
     if (data == vectors && data != nullptr) {
       vectors_section = {kHeaderBytes + sink.position(), size * items};
     }
-    const auto* bytes = static_cast<const uint8_t*>(data);
-    // In pieces, so that a large index can be cancelled and reports how far it is.
-    for (size_t left = size * items; left > 0;) {
-      const size_t part = std::min(left, size_t{16} << 20);
-      ticket.check();
-      sink.write(bytes, part);
-      bytes += part;
-      left -= part;
-      ticket.report("save", static_cast<int64_t>(sink.position()), total);
-    }
-    return items;
+    return TicketWriter::operator()(data, size, items);
   }
   SummingSink& sink;
-  const Ticket& ticket;
   const void* vectors;
-  int64_t total;
   Section vectors_section{0, 0};
 };
 
@@ -192,6 +181,7 @@ void write_snapshot(const Body& body, const SnapshotInfo& info, Sink& sink, cons
   std::strncpy(header.factory, body.factory.c_str(), sizeof(header.factory) - 1);
   header.crc = crc32c(0, &header, offsetof(Header, crc));
   sink.patch(&header, sizeof(header));
+  ticket.report("save", static_cast<int64_t>(header.file_bytes), static_cast<int64_t>(header.file_bytes));
 }
 
 Snapshot Snapshot::open(const std::string& path, bool map, const Ticket& ticket) {
@@ -202,7 +192,7 @@ Snapshot Snapshot::open(const std::string& path, bool map, const Ticket& ticket)
   if (size < kHeaderBytes) corrupt(path, "it is shorter than a header", "at least 4096 bytes", std::to_string(size));
   if (map) {
     snapshot.region_ = Region::map_file(fd.get(), size, path);
-    snapshot.check_header();
+    snapshot.check_header(snapshot.region_->size());
     return snapshot;
   }
   // The header first: a wrong file should not cost the reading of all of it.
@@ -210,7 +200,7 @@ Snapshot Snapshot::open(const std::string& path, bool map, const Ticket& ticket)
   read_exactly(fd, head->writable(), kHeaderBytes, 0, path);
   snapshot.region_ = head;
   const uint64_t stated = header_of(*head).file_bytes;
-  if (std::memcmp(header_of(*head).magic, kMagic, sizeof(kMagic)) != 0 || stated != size) snapshot.check_header();
+  if (std::memcmp(header_of(*head).magic, kMagic, sizeof(kMagic)) != 0 || stated != size) snapshot.check_header(size);
   snapshot.region_ = Region::allocate(size);
   constexpr size_t kPiece = size_t{16} << 20;
   for (uint64_t at = 0; at < size; at += kPiece) {
@@ -218,7 +208,7 @@ Snapshot Snapshot::open(const std::string& path, bool map, const Ticket& ticket)
     read_exactly(fd, snapshot.region_->writable() + at, std::min<uint64_t>(kPiece, size - at), at, path);
     ticket.report("open", static_cast<int64_t>(std::min<uint64_t>(at + kPiece, size)), static_cast<int64_t>(size));
   }
-  snapshot.check_header();
+  snapshot.check_header(snapshot.region_->size());
   return snapshot;
 }
 
@@ -229,11 +219,11 @@ Snapshot Snapshot::from_region(std::shared_ptr<Region> bytes) {
     corrupt(snapshot.name, "it is shorter than a header", "at least 4096 bytes", std::to_string(bytes->size()));
   }
   snapshot.region_ = std::move(bytes);
-  snapshot.check_header();
+  snapshot.check_header(snapshot.region_->size());
   return snapshot;
 }
 
-void Snapshot::check_header() {
+void Snapshot::check_header(uint64_t size) {
   const Header& header = header_of(*region_);
   if (std::memcmp(header.magic, kMagic, sizeof(kMagic)) != 0) {
     throw Error(code::kCorrupt,
@@ -250,9 +240,8 @@ void Snapshot::check_header() {
                     "Open it with a newer faiss-quiver.",
                 "version 1", "version " + std::to_string(header.version));
   }
-  if (header.file_bytes != region_->size()) {
-    corrupt(name, "its length is wrong", std::to_string(header.file_bytes) + " bytes",
-            std::to_string(region_->size()) + " bytes");
+  if (header.file_bytes != size) {
+    corrupt(name, "its length is wrong", std::to_string(header.file_bytes) + " bytes", std::to_string(size) + " bytes");
   }
   const uint64_t end = header.file_bytes;
   for (const Section& part : {header.note, header.ids, header.dead, header.faiss, header.table}) {
@@ -260,7 +249,7 @@ void Snapshot::check_header() {
       corrupt(name, "a section lies outside the file");
     }
   }
-  const bool counts_fit = header.rows >= 0 && header.live >= 0 && header.live <= header.rows &&
+  const bool counts_fit = header.rows >= 0 && header.rows <= RowIds::kMaxRows && header.live >= 0 && header.live <= header.rows &&
                           (header.ids.bytes == 0 || header.ids.bytes == static_cast<uint64_t>(header.rows) * 8) &&
                           header.metric <= static_cast<uint32_t>(Metric::kJaccard) &&
                           header.factory[sizeof(header.factory) - 1] == 0;
@@ -297,16 +286,11 @@ void Snapshot::verify(int threads, bool structure_only, const Ticket& ticket) co
   }
 }
 
-Loaded Snapshot::load() const {
+Loaded Snapshot::load(bool foreign) const {
   const Header& header = header_of(*region_);
   Loaded loaded;
-  try {
-    faiss::ZeroCopyIOReader reader(region_->data() + header.faiss.offset, header.faiss.bytes);
-    loaded.body.index.reset(faiss::read_index(&reader));
-    mend_after_read(loaded.body.index.get());
-  } catch (const faiss::FaissException& e) {
-    corrupt(name, "FAISS refuses its contents: " + e.msg);
-  }
+  loaded.body.index = read_guarded(region_->data() + header.faiss.offset, header.faiss.bytes, name);
+  mend_residual_lists(loaded.body.index);
   auto copy = [&](const Section& part, auto element) {
     std::vector<decltype(element)> values(part.bytes / sizeof(element));
     if (!values.empty()) std::memcpy(values.data(), region_->data() + part.offset, values.size() * sizeof(element));
@@ -314,12 +298,17 @@ Loaded Snapshot::load() const {
   };
   loaded.body.rows =
       RowIds::restore(header.rows, copy(header.ids, int64_t{}), copy(header.dead, uint64_t{}), header.next_id);
+  if (header.bigint_ids == 0 && loaded.body.rows.next_id() > kMaxSafeId + 1) {
+    corrupt(name, "it holds ids above 2^53 - 1, but says that all are numbers");
+  }
   loaded.body.factory = header.factory;
   loaded.body.region = region_;
-  if (loaded.body.index->d != header.dim || loaded.body.rows.live() != header.live) {
+  if (loaded.body.index->d != header.dim || loaded.body.rows.live() != header.live ||
+      loaded.body.index->metric_type != faiss_metric(static_cast<Metric>(header.metric))) {
     corrupt(name, "the header does not fit its contents");
   }
   check_structure(*loaded.body.index, header.rows, name);
+  if (foreign) check_stored_vectors(*loaded.body.index, name);
   loaded.info.spec.dim = header.dim;
   loaded.info.spec.metric = static_cast<Metric>(header.metric);
   loaded.info.spec.metric_arg = header.metric_arg;

@@ -44,12 +44,14 @@ class Snapshot {
   // Checks blocks against their sums with `threads` threads; E_CORRUPT names the block. `structure_only` checks the
   // blocks that hold no vectors: all that could send FAISS out of bounds.
   void verify(int threads, bool structure_only, const Ticket& ticket) const;
-  // Makes the index. Without verify() before, only for mapped files (then call verify() in the background).
-  Loaded load() const;
+  // Makes the index. Without verify() before, only for mapped files (then call verify() in the background). With
+  // `foreign` every stored vector is looked at too: whoever wrote the file may have summed up anything.
+  Loaded load(bool foreign = false) const;
   std::string name;
 
  private:
-  void check_header();
+  // `size` is that of the file, of which the region may hold only the header: a wrong length is found before the rest.
+  void check_header(uint64_t size);
   std::shared_ptr<Region> region_;
 };
 

@@ -1,5 +1,6 @@
 #include "core/structure.h"
 
+#include <faiss/Index2Layer.h>
 #include <faiss/IndexAdditiveQuantizer.h>
 #include <faiss/IndexAdditiveQuantizerFastScan.h>
 #include <faiss/IndexFastScan.h>
@@ -9,14 +10,20 @@
 #include <faiss/IndexIVFFastScan.h>
 #include <faiss/IndexIVFFlat.h>
 #include <faiss/IndexIVFPQ.h>
-#include <faiss/IndexIVFPQFastScan.h>
 #include <faiss/IndexLSH.h>
 #include <faiss/IndexPQ.h>
 #include <faiss/IndexPreTransform.h>
 #include <faiss/IndexRefine.h>
 #include <faiss/IndexScalarQuantizer.h>
+#include <faiss/impl/ProductAdditiveQuantizer.h>
 
+#include <omp.h>
+
+#include <cstring>
+#include <mutex>
 #include <utility>
+
+#include "core/reach.h"
 
 namespace quiver {
 
@@ -43,9 +50,20 @@ void walk(faiss::Index* index, F&& visit) {
 }
 
 template <typename T>
-void own(faiss::MaybeOwnedVector<T>& data) {
+faiss::MaybeOwnedVector<T> owned_copy(const faiss::MaybeOwnedVector<T>& data) {
+  std::vector<T> copy(data.size());
+  // A view may lie at any address: as bytes.
+  if (data.size() > 0) std::memcpy(copy.data(), static_cast<const void*>(data.data()), data.byte_size());
+  return faiss::MaybeOwnedVector<T>(std::move(copy));
+}
+
+// Copies beside the index, and puts the copy in with the lock held.
+template <typename T>
+void own(faiss::MaybeOwnedVector<T>& data, FairLock& lock) {
   if (data.is_owned) return;
-  data = faiss::MaybeOwnedVector<T>(std::vector<T>(data.data(), data.data() + data.size()));
+  faiss::MaybeOwnedVector<T> copy = owned_copy(data);
+  std::lock_guard<FairLock> hold(lock);
+  data = std::move(copy);
 }
 
 template <typename T>
@@ -90,7 +108,8 @@ Shape::Shape(const faiss::Index* index)
       graph(as_hnsw(base)),
       lists(as_ivf(base)),
       plain(as_codes(index) != nullptr),
-      refined(cast<faiss::IndexRefine>(index) != nullptr) {}
+      refined(cast<faiss::IndexRefine>(index) != nullptr),
+      limit(squared_norm_limit(*index)) {}
 
 std::vector<faiss::IndexFlatCodes*> all_codes(faiss::Index* index) {
   std::vector<faiss::IndexFlatCodes*> found;
@@ -113,19 +132,64 @@ void set_row_count(faiss::Index* index, int64_t rows) {
   walk(index, [&](faiss::Index* part) { part->ntotal = rows; });
 }
 
+void cut_rows(faiss::Index* index, int64_t rows) {
+  const auto n = static_cast<size_t>(rows);
+  walk(index, [&](faiss::Index* part) {
+    if (auto* codes = as_codes(part); codes != nullptr && codes->codes.size() > n * codes->code_size) {
+      codes->codes.resize(n * codes->code_size);
+    }
+    if (auto* graph = as_hnsw(part)) {
+      faiss::HNSW& hnsw = graph->hnsw;
+      if (hnsw.levels.size() > n) hnsw.levels.resize(n);
+      if (hnsw.offsets.size() > n + 1) hnsw.offsets.resize(n + 1);
+      if (hnsw.neighbors.size() > hnsw.offsets.back()) hnsw.neighbors.resize(hnsw.offsets.back());
+    }
+    part->ntotal = rows;
+  });
+}
+
+void map_rows(faiss::Index* index, FairLock& lock) {
+  auto* lists = as_ivf(base_of(index));
+  if (lists == nullptr || !lists->direct_map.no()) return;
+  faiss::DirectMap map;
+  map.set_type(faiss::DirectMap::Array, lists->invlists, static_cast<size_t>(lists->ntotal));
+  std::lock_guard<FairLock> hold(lock);
+  std::swap(lists->direct_map, map);
+}
+
 namespace {
 
-// Every vector of FAISS that may be a view of a file.
+faiss::AdditiveQuantizer* additive_quantizer(faiss::Index* index) {
+  if (auto* codes = dynamic_cast<faiss::IndexAdditiveQuantizer*>(index)) return codes->aq;
+  if (auto* lists = dynamic_cast<faiss::IndexIVFAdditiveQuantizer*>(index)) return lists->aq;
+  if (auto* scan = dynamic_cast<faiss::IndexAdditiveQuantizerFastScan*>(index)) return scan->aq;
+  if (auto* lists = dynamic_cast<faiss::IndexIVFAdditiveQuantizerFastScan*>(index)) return lists->aq;
+  if (auto* coarse = dynamic_cast<faiss::AdditiveCoarseQuantizer*>(index)) return coarse->aq;
+  return nullptr;
+}
+
+// The norms that an additive quantizer keeps are a flat index of their own.
 template <typename F>
-void for_each_viewable(faiss::Index* index, F&& visit) {
+void visit_norms(faiss::AdditiveQuantizer* quantizer, F&& visit) {
+  if (quantizer == nullptr) return;
+  visit(quantizer->qnorm.codes, true);
+  if (auto* product = dynamic_cast<faiss::ProductAdditiveQuantizer*>(quantizer)) {
+    for (auto* part : product->quantizers) visit_norms(part, visit);
+  }
+}
+
+// Every vector of FAISS that may be a view of a file: visit(data, whether it was learned in training).
+template <typename F>
+void for_each_viewable(faiss::Index* index, F&& visit, bool learned = false) {
   walk(index, [&](faiss::Index* part) {
-    if (auto* codes = as_codes(part)) visit(codes->codes);
-    if (auto* hnsw = as_hnsw(part)) visit(hnsw->hnsw.neighbors);
+    if (auto* codes = as_codes(part)) visit(codes->codes, learned);
+    if (auto* hnsw = as_hnsw(part)) visit(hnsw->hnsw.neighbors, learned);
+    visit_norms(additive_quantizer(part), visit);
     if (auto* ivf = as_ivf(part)) {
-      for_each_viewable(ivf->quantizer, visit);
+      for_each_viewable(ivf->quantizer, visit, true);
       if (auto* lists = array_lists(ivf)) {
-        for (auto& codes : lists->codes) visit(codes);
-        for (auto& ids : lists->ids) visit(ids);
+        for (auto& codes : lists->codes) visit(codes, false);
+        for (auto& ids : lists->ids) visit(ids, false);
       }
     }
   });
@@ -133,25 +197,24 @@ void for_each_viewable(faiss::Index* index, F&& visit) {
 
 }  // namespace
 
-void own_memory(faiss::Index* index) {
-  for_each_viewable(index, [](auto& data) { own(data); });
+void own_memory(faiss::Index* index, FairLock& lock) {
+  for_each_viewable(index, [&](auto& data, bool) { own(data, lock); });
 }
 
 void drop_views(faiss::Index* index) {
-  for_each_viewable(index, [](auto& data) { drop(data); });
+  for_each_viewable(index, [](auto& data, bool learned) {
+    if (!learned) {
+      drop(data);
+    } else if (!data.is_owned) {
+      data = owned_copy(data);
+    }
+  });
 }
 
 bool has_views(const faiss::Index* index) {
   bool views = false;
-  for_each_viewable(const_cast<faiss::Index*>(index), [&](auto& data) { views = views || !data.is_owned; });
+  for_each_viewable(const_cast<faiss::Index*>(index), [&](auto& data, bool) { views = views || !data.is_owned; });
   return views;
-}
-
-void mend_after_read(faiss::Index* index) {
-  walk(index, [](faiss::Index* part) {
-    if (auto* lists = dynamic_cast<faiss::IndexIVFPQFastScan*>(part)) lists->fine_quantizer = &lists->pq;
-    if (auto* lists = dynamic_cast<faiss::IndexIVFAdditiveQuantizerFastScan*>(part)) lists->fine_quantizer = lists->aq;
-  });
 }
 
 bool learns_nothing(const faiss::Index* index) {
@@ -162,11 +225,16 @@ bool learns_nothing(const faiss::Index* index) {
 bool views_are_known(const faiss::Index* index) {
   bool known = true;
   walk(const_cast<faiss::Index*>(index), [&](faiss::Index* part) {
-    // Additive quantizers hold a table of norms that may be a view too, out of reach from here.
-    if (cast<faiss::IndexAdditiveQuantizer>(part) != nullptr) known = false;
-    if (cast<faiss::IndexIVFAdditiveQuantizer>(part) != nullptr) known = false;
-    if (cast<faiss::IndexIVFAdditiveQuantizerFastScan>(part) != nullptr) known = false;
-    if (cast<faiss::IndexAdditiveQuantizerFastScan>(part) != nullptr) known = false;
+    if (const auto* lists = as_ivf(part)) {
+      known = known && (views_are_known(lists->quantizer) || additive_quantizer(lists->quantizer) != nullptr);
+      return;
+    }
+    // The codes of two levels hold a coarse quantizer of their own, out of reach from here.
+    const bool reached = cast<faiss::IndexPreTransform>(part) != nullptr || cast<faiss::IndexRefine>(part) != nullptr ||
+                         (as_hnsw(part) != nullptr && cast<faiss::IndexHNSW2Level>(part) == nullptr) ||
+                         (as_codes(part) != nullptr && cast<faiss::Index2Layer>(part) == nullptr) ||
+                         cast<faiss::IndexFastScan>(part) != nullptr;
+    known = known && reached;
   });
   return known;
 }
@@ -210,6 +278,21 @@ size_t bytes_of(const faiss::Index* index) {
       for (auto* step : transform->chain) {
         if (auto* linear = dynamic_cast<faiss::LinearTransform*>(step)) bytes += linear->A.size() * sizeof(float);
       }
+    }
+  });
+  return bytes;
+}
+
+size_t bytes_a_row(const faiss::Index* index) {
+  size_t bytes = 0;
+  walk(const_cast<faiss::Index*>(index), [&](faiss::Index* part) {
+    if (auto* codes = as_codes(part)) bytes += codes->code_size;
+    if (auto* scan = dynamic_cast<faiss::IndexFastScan*>(part)) bytes += scan->code_size;
+    if (auto* lists = as_ivf(part)) bytes += lists->code_size + sizeof(faiss::idx_t);
+    if (auto* graph = as_hnsw(part)) {
+      const auto& links = graph->hnsw.cum_nneighbor_per_level;
+      const size_t a_row = links.size() > 1 ? static_cast<size_t>(links[1]) + 2 : 0;
+      bytes += a_row * sizeof(faiss::HNSW::storage_idx_t) + sizeof(size_t) + sizeof(int) + sizeof(omp_lock_t);
     }
   });
   return bytes;

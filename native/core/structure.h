@@ -14,6 +14,8 @@
 #include <string>
 #include <vector>
 
+#include "core/fair_lock.h"
+
 namespace quiver {
 
 // The innermost index that answers a search: behind transforms and refinement.
@@ -43,6 +45,7 @@ struct Shape {
   const faiss::IndexIVF* lists = nullptr;   // the base, when it has lists
   bool plain = false;                       // the index itself is an array of codes: takes no parameters
   bool refined = false;                     // the index itself refines another
+  double limit = 0;                         // of the squared norm of a vector, see reach.h
 };
 
 // Every array of one code a row in the nest, when nothing but such arrays depends on row numbers: then rows can be
@@ -52,17 +55,21 @@ std::vector<faiss::IndexFlatCodes*> movable_codes(faiss::Index* index);
 std::vector<faiss::IndexFlatCodes*> all_codes(faiss::Index* index);
 // Sets ntotal in all wrappers of a movable nest.
 void set_row_count(faiss::Index* index, int64_t rows);
+// Takes rows off the end again that an add has appended, wholly or in part, and nothing links to yet: from arrays of
+// codes and graphs. Lists are left as they are.
+void cut_rows(faiss::Index* index, int64_t rows);
+// Gives lists a map from rows to places, which reading a vector back needs. Made beside the index and then put in with
+// the lock held. Only the writer may call it. Does nothing on other kinds, or when there is one.
+void map_rows(faiss::Index* index, FairLock& lock);
 
-// Copies what is only a view of a file or buffer into memory of the index's own, so that it may be changed.
-void own_memory(faiss::Index* index);
-// Lets go of views without copying: for an index that is about to be emptied.
+// Copies what is only a view of a file or buffer into memory of the index's own, so that it may be changed. Each piece
+// is copied beside the index and then put in with the lock held.
+void own_memory(faiss::Index* index, FairLock& lock);
+// Lets go of views without copying, except of what was learned: for an index that is about to be emptied.
 void drop_views(faiss::Index* index);
 bool has_views(const faiss::Index* index);
 // Whether own_memory() reaches every view that this nest can have.
 bool views_are_known(const faiss::Index* index);
-
-// Sets what FAISS 1.12 forgets when it reads an index: without it, reading a vector back from FastScan lists crashes.
-void mend_after_read(faiss::Index* index);
 
 // Whole vectors, alone or under a graph: training changes nothing.
 bool learns_nothing(const faiss::Index* index);
@@ -72,5 +79,7 @@ std::string kind_of(const faiss::Index* index);
 
 // Bytes of codes, graph, lists and transforms.
 size_t bytes_of(const faiss::Index* index);
+// About how many bytes each row more takes.
+size_t bytes_a_row(const faiss::Index* index);
 
 }  // namespace quiver

@@ -1,130 +1,121 @@
 #include "core/structure_check.h"
 
-#include <faiss/IndexFastScan.h>
+#include <faiss/Index2Layer.h>
+#include <faiss/IndexAdditiveQuantizer.h>
+#include <faiss/IndexFlat.h>
 #include <faiss/IndexPQ.h>
+#include <faiss/IndexPQFastScan.h>
 #include <faiss/IndexPreTransform.h>
 #include <faiss/IndexRefine.h>
+#include <faiss/IndexScalarQuantizer.h>
+#include <faiss/invlists/BlockInvertedLists.h>
+#include <faiss/invlists/DirectMap.h>
+
+#include <cmath>
+#include <limits>
 
 #include "core/error.h"
+#include "core/inspection.h"
 #include "core/structure.h"
 
 namespace quiver {
 
 namespace {
 
-[[noreturn]] void refuse(const std::string& name, const std::string& what) {
-  throw Error(code::kCorrupt, name + " cannot be used: " + what + ".", "a sound index", what);
+constexpr int64_t kMaxRows = std::numeric_limits<int32_t>::max();
+constexpr int64_t kMaxDim = 65536;
+// A refinement fetches k * k_factor rows: more than this is a mistake or an attack.
+constexpr float kMaxFactor = 10000;
+
+void check_pretransform(const Inspection& inspection, const faiss::IndexPreTransform& outer, int64_t rows) {
+  int64_t dim = outer.d;
+  for (const auto* step : outer.chain) {
+    inspection.require(step != nullptr && step->d_in == dim, "its transforms do not fit each other");
+    inspection.require(step->is_trained || !outer.is_trained, "a transform is not trained");
+    inspection.transform(*step);
+    dim = step->d_out;
+  }
+  inspection.require(outer.index != nullptr && outer.index->d == dim, "its transforms do not fit the index");
+  inspection.require(outer.index->metric_type == outer.metric_type, "its parts use different metrics");
+  inspection.require(outer.index->is_trained || !outer.is_trained, "a part of it is not trained");
+  inspection.index(*outer.index, rows);
 }
 
-void check_graph(const faiss::IndexHNSW& index, const std::string& name) {
-  const faiss::HNSW& hnsw = index.hnsw;
-  const auto rows = static_cast<size_t>(index.ntotal);
-  if (index.storage == nullptr) refuse(name, "its graph has no vectors");
-  if (hnsw.levels.size() != rows || hnsw.offsets.size() != rows + 1)
-    refuse(name, "its graph's tables have wrong sizes");
-  const auto& cumulative = hnsw.cum_nneighbor_per_level;
-  if (cumulative.empty() || cumulative[0] != 0) refuse(name, "its graph's level table is wrong");
-  for (size_t i = 1; i < cumulative.size(); i++) {
-    if (cumulative[i] < cumulative[i - 1]) refuse(name, "its graph's level table is wrong");
+void check_refinement(const Inspection& inspection, const faiss::IndexRefine& refine, int64_t rows) {
+  for (const auto* part : {refine.base_index, refine.refine_index}) {
+    inspection.require(part != nullptr, "half of its refinement is missing");
+    inspection.require(part->d == refine.d && part->metric_type == refine.metric_type,
+                       "the halves of its refinement do not fit each other");
+    inspection.require(part->is_trained || !refine.is_trained, "a part of it is not trained");
+    inspection.index(*part, rows);
   }
-  if (rows == 0) return;
-  if (hnsw.entry_point < 0 || hnsw.entry_point >= index.ntotal) refuse(name, "its graph's entry point does not exist");
-  if (hnsw.max_level < 0 || static_cast<size_t>(hnsw.max_level) + 1 >= cumulative.size() ||
-      hnsw.levels[static_cast<size_t>(hnsw.entry_point)] - 1 < hnsw.max_level) {
-    refuse(name, "its graph's top level is wrong");
-  }
-  if (hnsw.offsets[0] != 0 || hnsw.offsets[rows] != hnsw.neighbors.size())
-    refuse(name, "its graph's offsets are wrong");
-  for (size_t row = 0; row < rows; row++) {
-    const int level = hnsw.levels[row];
-    if (level < 1 || static_cast<size_t>(level) >= cumulative.size() || hnsw.offsets[row + 1] < hnsw.offsets[row] ||
-        hnsw.offsets[row + 1] - hnsw.offsets[row] != static_cast<size_t>(cumulative[static_cast<size_t>(level)])) {
-      refuse(name, "the links of row " + std::to_string(row) + " lie outside its graph");
-    }
-  }
-  const auto* links = hnsw.neighbors.data();
-  bool sound = true;
-  for (size_t i = 0; i < hnsw.neighbors.size(); i++) sound = sound && links[i] >= -1 && links[i] < index.ntotal;
-  if (!sound) refuse(name, "its graph links to rows that do not exist");
-  // On upper levels a link must lead to a node that has that level, or its links would be read from another node.
-  for (size_t row = 0; row < rows; row++) {
-    for (int level = 1; level < hnsw.levels[row]; level++) {
-      size_t begin, end;
-      hnsw.neighbor_range(static_cast<faiss::idx_t>(row), level, &begin, &end);
-      for (size_t i = begin; i < end && links[i] >= 0; i++) {
-        if (hnsw.levels[static_cast<size_t>(links[i])] <= level) refuse(name, "its graph links levels wrongly");
-      }
-    }
+  // The negation is true for NaN as well.
+  inspection.require(!(refine.k_factor < 1) && refine.k_factor <= kMaxFactor, "its refinement asks for too many rows");
+  // FAISS takes distances one by one from the second half, in a region that must not throw.
+  if (as_codes(refine.refine_index) == nullptr && as_hnsw(refine.refine_index) == nullptr) {
+    inspection.unknown("it refines by an index that cannot compare single rows");
   }
 }
 
-void check_lists(const faiss::IndexIVF& index, const std::string& name) {
-  if (index.invlists == nullptr || index.quantizer == nullptr) refuse(name, "its lists are missing");
-  if (index.invlists->nlist != index.nlist || index.quantizer->ntotal != static_cast<faiss::idx_t>(index.nlist) ||
-      index.quantizer->d != index.d) {
-    if (index.is_trained) refuse(name, "its lists and their quantizer do not fit");
-  }
-  if (index.invlists->code_size != index.code_size &&
-      index.invlists->code_size != faiss::InvertedLists::INVALID_CODE_SIZE) {
-    refuse(name, "its lists hold codes of another size");
-  }
-  if (index.nprobe < 1) refuse(name, "it would visit no list");
-  size_t entries = 0;
-  for (size_t list = 0; list < index.nlist; list++) {
-    const size_t size = index.invlists->list_size(list);
-    entries += size;
-    const faiss::InvertedLists::ScopedIds ids(index.invlists, list);
-    for (size_t i = 0; i < size; i++) {
-      if (ids[i] < 0 || ids[i] >= index.ntotal)
-        refuse(name, "list " + std::to_string(list) + " names a row that does not exist");
-    }
-  }
-  if (entries != static_cast<size_t>(index.ntotal)) refuse(name, "its lists do not hold all rows");
+// A coarse quantizer that only computes: it holds no vectors, but codebooks whose sums are the centroids.
+void check_multi_index(const Inspection& inspection, const faiss::MultiIndexQuantizer& multi, int64_t rows) {
+  inspection.quantizer(multi.pq, multi.d);
+  inspection.require(multi.pq.M * multi.pq.nbits < 31 && rows == int64_t{1} << (multi.pq.M * multi.pq.nbits),
+                     "its quantizer's row count is wrong");
 }
 
-void check_product_quantizer(const faiss::ProductQuantizer& pq, int64_t dim, const std::string& name) {
-  if (pq.d != static_cast<size_t>(dim) || pq.M == 0 || pq.d % pq.M != 0 || pq.nbits == 0 || pq.nbits > 24 ||
-      pq.centroids.size() != pq.d * pq.ksub) {
-    refuse(name, "its product quantizer has wrong sizes");
-  }
+void check_additive_coarse(const Inspection& inspection, const faiss::AdditiveCoarseQuantizer& coarse, int64_t rows) {
+  inspection.require(coarse.aq != nullptr, "its quantizer is missing");
+  inspection.quantizer(*coarse.aq, coarse.d, coarse.metric_type, coarse.is_trained);
+  if (!coarse.is_trained) return;
+  inspection.require(coarse.aq->tot_bits < 31 && rows == int64_t{1} << coarse.aq->tot_bits,
+                     "its quantizer's row count is wrong");
+  inspection.require(coarse.metric_type != faiss::METRIC_L2 || coarse.centroid_norms.size() == static_cast<size_t>(rows),
+                     "its quantizer's norms are missing");
 }
 
 }  // namespace
 
-void check_structure(const faiss::Index& index, int64_t rows, const std::string& name) {
-  if (rows < 0) rows = index.ntotal;
-  if (index.ntotal != rows || index.d < 1) refuse(name, "its row counts do not fit");
+void Inspection::refuse(const std::string& what) const {
+  throw Error(code::kCorrupt, name_ + " cannot be used: " + what + ".", "a sound index", what);
+}
+
+void Inspection::unknown(const std::string& what) const {
+  throw Error(code::kUnsupported, name_ + " cannot be used: " + what + ".", "a kind of index that Quiver knows", what);
+}
+
+void Inspection::index(const faiss::Index& index, int64_t rows) const {
+  require(index.ntotal == rows && rows >= 0 && rows <= kMaxRows, "its row counts do not fit");
+  require(index.d >= 1 && index.d <= kMaxDim, "its dimension is not from 1 to 65,536");
+  require(index.is_trained || rows == 0, "it holds vectors, but is not trained");
+  const bool plain = index.metric_type == faiss::METRIC_L2 || index.metric_type == faiss::METRIC_INNER_PRODUCT;
   if (const auto* transform = dynamic_cast<const faiss::IndexPreTransform*>(&index)) {
-    int64_t dim = index.d;
-    for (const auto* step : transform->chain) {
-      if (step == nullptr || step->d_in != dim) refuse(name, "its transforms do not fit each other");
-      dim = step->d_out;
-      if (const auto* linear = dynamic_cast<const faiss::LinearTransform*>(step)) {
-        if (linear->is_trained && linear->A.size() != static_cast<size_t>(linear->d_in) * linear->d_out) {
-          refuse(name, "a transform's matrix has the wrong size");
-        }
-      }
-    }
-    if (transform->index == nullptr || transform->index->d != dim) refuse(name, "its transforms do not fit the index");
-    check_structure(*transform->index, rows, name);
-  } else if (const auto* refine = dynamic_cast<const faiss::IndexRefine*>(&index)) {
-    if (refine->base_index == nullptr || refine->refine_index == nullptr)
-      refuse(name, "half of its refinement is missing");
-    check_structure(*refine->base_index, rows, name);
-    check_structure(*refine->refine_index, rows, name);
+    check_pretransform(*this, *transform, rows);
   } else if (const auto* graph = as_hnsw(&index)) {
-    check_graph(*graph, name);
-    check_structure(*graph->storage, rows, name);
+    this->graph(*graph, rows);
+  } else if (const auto* flat = dynamic_cast<const faiss::IndexFlat*>(&index)) {
+    codes(*flat, rows);
+  } else if (!plain) {
+    unknown("this kind knows no other metrics than l2 and ip");
+  } else if (const auto* refine = dynamic_cast<const faiss::IndexRefine*>(&index)) {
+    check_refinement(*this, *refine, rows);
   } else if (const auto* lists = as_ivf(&index)) {
-    check_lists(*lists, name);
+    this->lists(*lists, rows);
   } else if (const auto* codes = as_codes(&index)) {
-    if (codes->code_size != codes->sa_code_size() && as_codes(&index)->code_size == 0)
-      refuse(name, "its codes have no size");
-    if (codes->codes.size() != static_cast<size_t>(rows) * codes->code_size) refuse(name, "its codes are cut");
-    if (const auto* pq = dynamic_cast<const faiss::IndexPQ*>(&index)) check_product_quantizer(pq->pq, index.d, name);
+    this->codes(*codes, rows);
   } else if (const auto* scan = dynamic_cast<const faiss::IndexFastScan*>(&index)) {
-    if (scan->codes.size() < static_cast<size_t>(rows) * scan->code_size) refuse(name, "its codes are cut");
+    fast_scan(*scan, rows);
+  } else if (const auto* multi = dynamic_cast<const faiss::MultiIndexQuantizer*>(&index)) {
+    check_multi_index(*this, *multi, rows);
+  } else if (const auto* coarse = dynamic_cast<const faiss::AdditiveCoarseQuantizer*>(&index)) {
+    check_additive_coarse(*this, *coarse, rows);
+  } else {
+    unknown("it is or holds a kind of index that Quiver does not know");
   }
+}
+
+void check_structure(const faiss::Index& index, int64_t rows, const std::string& name) {
+  Inspection(name).index(index, rows < 0 ? index.ntotal : rows);
 }
 
 }  // namespace quiver

@@ -1,6 +1,8 @@
 #include "core/vectors.h"
 
+#include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <string>
 
 #include "core/error.h"
@@ -24,7 +26,7 @@ float squared_norm(size_t dim, const float* x) {
   return sum;
 }
 
-[[noreturn]] void refuse(size_t dim, const float* x, int64_t number) {
+[[noreturn]] void refuse(size_t dim, const float* x, int64_t number, double limit) {
   for (size_t i = 0; i < dim; i++) {
     if (std::isfinite(x[i])) continue;
     throw Error(code::kNotFinite,
@@ -32,19 +34,24 @@ float squared_norm(size_t dim, const float* x) {
                     std::to_string(i) + "; every number must be finite.",
                 "finite numbers", std::to_string(x[i]));
   }
+  char digits[32];
+  std::snprintf(digits, sizeof(digits), "%.3g", limit);
+  std::string bound = digits;
+  bound.erase(std::remove(bound.begin(), bound.end(), '+'), bound.end());
   throw Error(code::kNotFinite,
-              "Vector " + std::to_string(number) +
-                  " is too large: its squared length must stay below 1e37, or distances overflow. Scale the vectors.",
-              "squared length < 1e37", "larger");
+              "Vector " + std::to_string(number) + " is too large: its squared length must stay below " + bound +
+                  ", or distances overflow. Scale the vectors.",
+              "squared length < " + bound, "larger");
 }
 
 }  // namespace
 
-void check_vectors(size_t n, size_t dim, const float* x, int64_t first) {
+void check_vectors(size_t n, size_t dim, const float* x, int64_t first, double limit) {
+  const auto bound = static_cast<float>(limit);
   for (size_t i = 0; i < n; i++) {
     // The comparison is false for NaN too.
-    if (!(squared_norm(dim, x + i * dim) <= static_cast<float>(kMaxSquaredNorm))) {
-      refuse(dim, x + i * dim, first + static_cast<int64_t>(i));
+    if (!(squared_norm(dim, x + i * dim) <= bound)) {
+      refuse(dim, x + i * dim, first + static_cast<int64_t>(i), limit);
     }
   }
 }
@@ -67,10 +74,10 @@ float* Staging::append(size_t n) {
   return pieces_.back().data.get();
 }
 
-void Staging::check() const {
+void Staging::check(double limit) const {
   int64_t first = 0;
   for (const auto& piece : pieces_) {
-    check_vectors(piece.n, dim_, piece.data.get(), first);
+    check_vectors(piece.n, dim_, piece.data.get(), first, limit);
     first += static_cast<int64_t>(piece.n);
   }
 }

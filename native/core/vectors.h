@@ -13,8 +13,8 @@ namespace quiver {
 inline constexpr double kMaxSquaredNorm = 1e37;
 
 // Throws E_NOT_FINITE naming the first bad vector when one of n * dim floats is not finite or a norm is too large.
-// `first` is the number of the first vector, for the message.
-void check_vectors(size_t n, size_t dim, const float* x, int64_t first = 0);
+// `first` is the number of the first vector, for the message; `limit` is less where a transform lengthens vectors.
+void check_vectors(size_t n, size_t dim, const float* x, int64_t first = 0, double limit = kMaxSquaredNorm);
 
 // Scales each vector to length 1; a zero vector stays zero, so that its cosine with anything is 0.
 void normalize_vectors(size_t n, size_t dim, float* x);
@@ -33,7 +33,7 @@ class Staging {
   const float* piece(size_t piece) const { return pieces_[piece].data.get(); }
   float* piece(size_t piece) { return pieces_[piece].data.get(); }
   void release(size_t piece) { pieces_[piece].data.reset(); }
-  void check() const;
+  void check(double limit = kMaxSquaredNorm) const;
   void normalize();
 
  private:

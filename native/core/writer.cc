@@ -1,15 +1,14 @@
 #include "core/writer.h"
 
 #include <faiss/IndexIVFFastScan.h>
-#include <faiss/impl/AuxIndexStructures.h>
-#include <faiss/impl/DistanceComputer.h>
 
 #include <algorithm>
 #include <chrono>
 #include <mutex>
-#include <numeric>
 #include <utility>
+#include <vector>
 
+#include "core/graph_linker.h"
 #include "core/structure.h"
 
 namespace quiver {
@@ -53,44 +52,33 @@ class SliceSize {
   int64_t next(int64_t left) const { return std::min(left, size_); }
   void learn(int64_t n, Clock::duration took) {
     const double ratio = std::chrono::duration<double>(kSlice) / std::max(took, Clock::duration(1000));
-    size_ = std::clamp<int64_t>(static_cast<int64_t>(static_cast<double>(n) * std::min(ratio, 4.0)), 1, 1 << 16);
+    size_ =
+        std::clamp<int64_t>(static_cast<int64_t>(static_cast<double>(n) * std::min(ratio, 4.0)), 1, Writer::kMaxSlice);
   }
 
  private:
   int64_t size_ = kFirstSlice;
 };
 
-std::unique_ptr<faiss::DistanceComputer> distance_to(const faiss::Index& storage) {
-  std::unique_ptr<faiss::DistanceComputer> plain(storage.get_distance_computer());
-  if (!faiss::is_similarity_metric(storage.metric_type)) return plain;
-  return std::make_unique<faiss::NegativeDistanceComputer>(plain.release());
-}
-
 }  // namespace
 
-void Writer::reserve(int64_t n) {
+void Writer::reserve(int64_t n, bool named) {
   faiss::Index* index = body_.index.get();
   const auto rows = static_cast<size_t>(index->ntotal + n);
-  if (has_views(index) && as_ivf(base_of(index)) != nullptr) {
-    // Lists are many small vectors: copying them all at once under the lock is the one long hold there is.
-    std::lock_guard<FairLock> hold(lock_);
-    own_memory(index);
-  }
   for (auto* codes : all_codes(index)) grow(codes->codes, rows * codes->code_size, lock_);
-  if (auto* graph = as_hnsw(index)) {
-    const size_t links_a_row = static_cast<size_t>(graph->hnsw.cum_nneighbor_per_level[1]);
-    // Upper levels add about 1 / M of the rows once more.
-    grow(graph->hnsw.neighbors, graph->hnsw.neighbors.size() + (rows - index->ntotal) * (links_a_row + 2), lock_);
+  if (auto* graph = as_hnsw(base_of(index))) {
+    const auto links_a_row = static_cast<size_t>(graph->hnsw.cum_nneighbor_per_level[1]);
+    // Upper levels add about 1 / M of the rows once more; a few rows may add several.
+    const size_t links = static_cast<size_t>(n) * (links_a_row + 2) + 16 * links_a_row;
+    grow(graph->hnsw.neighbors, graph->hnsw.neighbors.size() + links, lock_);
     grow(graph->hnsw.levels, rows, lock_);
     grow(graph->hnsw.offsets, rows + 1, lock_);
   }
-  if (body_.region && !has_views(index) && views_are_known(index)) {
-    std::shared_ptr<Region> unused;
-    std::lock_guard<FairLock> hold(lock_);
-    unused.swap(body_.region);
-  }
-  if (!body_.rows.has_room(static_cast<int64_t>(rows))) {
-    RowIds bigger = body_.rows.grown(static_cast<int64_t>(rows + rows / 4));
+  // Whatever is still a view (lists, a quantizer), FAISS would end the process over.
+  if (has_views(index)) own_memory(index, lock_);
+  drop_unused_region(body_, lock_);
+  if (!body_.rows.has_room(static_cast<int64_t>(rows), named)) {
+    RowIds bigger = body_.rows.grown(static_cast<int64_t>(rows + rows / 4), named);
     std::lock_guard<FairLock> hold(lock_);
     std::swap(body_.rows, bigger);
   }
@@ -112,11 +100,18 @@ int64_t Writer::append_whole(int64_t n, const float* x, const Commit& commit) {
     const auto start = Clock::now();
     {
       std::lock_guard<FairLock> hold(lock_);
-      body_.index->add(m, x + done * body_.index->d);
+      const int64_t rows = body_.index->ntotal;
+      try {
+        body_.index->add(m, x + done * body_.index->d);
+      } catch (...) {
+        cut_rows(body_.index.get(), rows);
+        throw;
+      }
       commit(done, m);
     }
     slice.learn(m, Clock::now() - start);
     done += m;
+    slice_done(done);
   }
   return done;
 }
@@ -129,22 +124,37 @@ int64_t Writer::append_lists(faiss::IndexIVF& lists, int64_t n, const float* x, 
   std::vector<faiss::idx_t> assigned(static_cast<size_t>(std::min(n, kAssignBlock)));
   int64_t done = 0;
   while (done < n && !ticket_.aborted()) {
-    const int64_t block = std::min(n - done, kAssignBlock);
-    lists.quantizer->assign(block, x + done * lists.d, assigned.data());
-    for (int64_t at = 0; at < block && !ticket_.aborted();) {
-      const int64_t m = slice.next(block - at);
+    const int64_t from = done, to = std::min(n, from + kAssignBlock);
+    lists.quantizer->assign(to - from, x + from * lists.d, assigned.data());
+    while (done < to && !ticket_.aborted()) {
+      const int64_t m = slice.next(to - done);
       const auto start = Clock::now();
       {
         std::lock_guard<FairLock> hold(lock_);
-        lists.add_core(m, x + (done + at) * lists.d, nullptr, assigned.data() + at);
-        commit(done + at, m);
+        lists.add_core(m, x + done * lists.d, nullptr, assigned.data() + (done - from));
+        commit(done, m);
       }
       slice.learn(m, Clock::now() - start);
-      at += m;
-      if (at == block || ticket_.aborted()) done += at;
+      done += m;
+      slice_done(done);
     }
   }
   return done;
+}
+
+// Vectors and empty link lists of a chunk. A graph whose tables differ in length would make FAISS end the process.
+void Writer::store(faiss::IndexHNSW& graph, int64_t first, int64_t n, const float* x, const Commit& commit) {
+  std::lock_guard<FairLock> hold(lock_);
+  const int64_t rows = graph.ntotal;
+  try {
+    graph.storage->add(n, x);
+    graph.hnsw.prepare_level_tab(static_cast<size_t>(n));
+    graph.ntotal = graph.storage->ntotal;
+  } catch (...) {
+    cut_rows(&graph, rows);
+    throw;
+  }
+  commit(first, n);
 }
 
 int64_t Writer::append_graph(faiss::IndexHNSW& graph, int64_t n, const float* x, const Commit& commit) {
@@ -152,68 +162,27 @@ int64_t Writer::append_graph(faiss::IndexHNSW& graph, int64_t n, const float* x,
   while (done < n && !ticket_.aborted()) {
     const int64_t m = std::min(n - done, kGraphChunk);
     const int64_t first = graph.ntotal;
-    const float* chunk = x + done * graph.d;
-    {
+    GraphLinker linker(graph, body_.node_locks, lock_);
+    store(graph, done, m, x + done * graph.d, commit);
+    try {
+      // A chunk that is stored is linked to its end, cancelled or not: a row without links would never be found.
+      linker.link(first, m, x + done * graph.d, threads_);
+    } catch (...) {
       std::lock_guard<FairLock> hold(lock_);
-      graph.storage->add(m, chunk);
-      graph.hnsw.prepare_level_tab(static_cast<size_t>(m));
-      graph.ntotal = graph.storage->ntotal;
-      commit(done, m);
+      if (!linker.begun()) {
+        body_.rows.truncate(first);
+        cut_rows(&graph, first);
+      } else {
+        for (int64_t row = first; row < first + m; row++) {
+          if (!linker.linked(row) && !body_.rows.is_dead(row)) body_.rows.kill(row);
+        }
+      }
+      throw;
     }
-    // A chunk that is stored is linked to its end, cancelled or not: a row without links would never be found.
-    link(graph, first, m, chunk);
     done += m;
+    slice_done(done);
   }
   return done;
-}
-
-// FAISS's own insertion (HNSW::add_with_locks), in slices: a slice ends when a reader waits, not before, so that an
-// add without searches beside it runs at full speed.
-void Writer::link(faiss::IndexHNSW& graph, int64_t first, int64_t n, const float* x) {
-  faiss::HNSW& hnsw = graph.hnsw;
-  auto& locks = body_.node_locks;
-  if (locks.size() < static_cast<size_t>(graph.ntotal)) {
-    const size_t old = locks.size();
-    locks.resize(std::max(static_cast<size_t>(graph.ntotal), old + old / 2));
-    for (size_t i = old; i < locks.size(); i++) omp_init_lock(&locks[i]);
-  }
-  // From the highest level down, as FAISS does.
-  std::vector<int64_t> order(static_cast<size_t>(n));
-  std::iota(order.begin(), order.end(), first);
-  std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) {
-    return hnsw.levels[static_cast<size_t>(a)] > hnsw.levels[static_cast<size_t>(b)];
-  });
-
-  const int team = static_cast<int>(std::min<int64_t>(threads_, n));
-  std::vector<std::unique_ptr<faiss::VisitedTable>> visited;
-  std::vector<std::unique_ptr<faiss::DistanceComputer>> distance;
-  for (int t = 0; t < team; t++) {
-    visited.push_back(std::make_unique<faiss::VisitedTable>(static_cast<int>(graph.ntotal)));
-    distance.push_back(distance_to(*graph.storage));
-  }
-  auto insert = [&](int64_t row, int t) {
-    distance[t]->set_query(x + (row - first) * graph.d);
-    hnsw.add_with_locks(*distance[t], hnsw.levels[static_cast<size_t>(row)] - 1, static_cast<int>(row), locks,
-                        *visited[t], graph.keep_max_size_level0 && hnsw.levels[static_cast<size_t>(row)] == 1);
-  };
-
-  std::atomic<int64_t> next{0};
-  while (next < n) {
-    std::lock_guard<FairLock> hold(lock_);
-    const auto deadline = Clock::now() + kSlice;
-    // A node above the top level becomes the entry point, which FAISS changes without a lock: those go alone.
-    while (next < n && hnsw.levels[static_cast<size_t>(order[next])] - 1 > hnsw.max_level) insert(order[next++], 0);
-#pragma omp parallel num_threads(team) if (team > 1)
-    {
-      const int t = omp_get_thread_num();
-      while (true) {
-        const int64_t i = next.fetch_add(1);
-        if (i >= n) break;
-        insert(order[static_cast<size_t>(i)], t);
-        if (lock_.readers_waiting() && Clock::now() > deadline) break;
-      }
-    }
-  }
 }
 
 }  // namespace quiver

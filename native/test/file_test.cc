@@ -23,7 +23,9 @@ std::string content(const std::string& path) {
   return all.str();
 }
 
-void put(const std::string& path, const std::string& text) { std::ofstream(path, std::ios::binary) << text; }
+void put(const std::string& path, const std::string& text) {
+  std::ofstream(path, std::ios::binary) << text;
+}
 
 void write_all(const std::string& path, const std::string& text) {
   AtomicFile file(path);
@@ -92,7 +94,7 @@ TEST(AtomicFile, WhoReadsTheOldFileKeepsIt) {
 
 TEST(AtomicFile, SaysWhatIsWrongWithThePath) {
   const Folder folder;
-  EXPECT_EQ(code_of([&] { AtomicFile(folder.path("no/such/folder")); }), code::kNotFound);
+  EXPECT_EQ(code_of([&] { AtomicFile(folder.path("no/such/folder")); }), code::kIo);
   put(folder.path("file"), "x");
   EXPECT_EQ(code_of([&] { AtomicFile(folder.path("file/below")); }), code::kIo);
   std::filesystem::create_directory(folder.path("sub"));
@@ -159,13 +161,36 @@ TEST(AtomicFile, AFolderThatIsReadOnlyIsAnError) {
   EXPECT_TRUE(folder.names().empty());
 }
 
+TEST(AtomicFile, FollowsALinkAndKeepsPermissions) {
+  const Folder folder;
+  put(folder.path("target"), "before");
+  ASSERT_EQ(chmod(folder.path("target").c_str(), 0600), 0);
+  std::filesystem::create_symlink("target", folder.path("link"));
+  write_all(folder.path("link"), "after");
+  EXPECT_TRUE(std::filesystem::is_symlink(folder.path("link")));
+  EXPECT_EQ(content(folder.path("target")), "after");
+  struct stat found{};
+  ASSERT_EQ(stat(folder.path("target").c_str(), &found), 0);
+  EXPECT_EQ(found.st_mode & 07777, 0600u);
+  std::filesystem::remove(folder.path("target"));
+  write_all(folder.path("link"), "anew");
+  EXPECT_EQ(content(folder.path("link")), "anew") << "a link to nothing becomes the file";
+}
+
+TEST(AtomicFile, TakesTheLongestName) {
+  const Folder folder;
+  const std::string name(255, 'n');
+  write_all(folder.path(name), "x");
+  EXPECT_EQ(folder.names(), std::vector<std::string>{name});
+}
+
 TEST(AtomicFile, AFolderThatGoesAwayIsAnError) {
   const Folder folder;
   std::filesystem::create_directory(folder.path("sub"));
   AtomicFile file(folder.path("sub/a"));
   file.write("x", 1);
   std::filesystem::remove_all(folder.path("sub"));
-  EXPECT_EQ(code_of([&] { file.publish(); }), code::kNotFound);
+  EXPECT_EQ(code_of([&] { file.publish(); }), code::kIo);
 }
 
 TEST(Reading, ReadsWhatIsThereAndNoMore) {
@@ -181,6 +206,9 @@ TEST(Reading, ReadsWhatIsThereAndNoMore) {
   EXPECT_EQ(code_of([&] { open_for_reading(folder.path("b")); }), code::kNotFound);
   EXPECT_EQ(code_of([&] { size_of(open_for_reading(folder.path("")), "a folder"); }), code::kIo);
   EXPECT_EQ(code_of([&] { size_of(open_for_reading("/dev/null"), "a device"); }), code::kIo);
+  ASSERT_EQ(mkfifo(folder.path("pipe").c_str(), 0600), 0);
+  EXPECT_EQ(code_of([&] { size_of(open_for_reading(folder.path("pipe")), "a pipe"); }), code::kIo)
+      << "it must not wait";
 }
 
 TEST(Fd, ClosesOnceAndMoves) {
@@ -209,28 +237,6 @@ TEST(MemorySink, KeepsAndPatches) {
   EXPECT_EQ(sink.position(), 11u);
   const auto bytes = sink.take();
   EXPECT_EQ(std::string(bytes.begin(), bytes.end()), "Jello world");
-}
-
-TEST(Region, MapsAndAllocates) {
-  const Folder folder;
-  put(folder.path("a"), "mapped");
-  std::shared_ptr<Region> mapped;
-  {
-    const Fd fd = open_for_reading(folder.path("a"));
-    mapped = Region::map_file(fd.get(), 6, folder.path("a"));
-  }
-  EXPECT_TRUE(mapped->mapped());
-  // Replaced by rename and then removed: the map stays what it was.
-  write_all(folder.path("a"), "other!");
-  std::filesystem::remove(folder.path("a"));
-  EXPECT_EQ(std::memcmp(mapped->data(), "mapped", 6), 0);
-  const auto memory = Region::allocate(100000);
-  EXPECT_FALSE(memory->mapped());
-  EXPECT_EQ(memory->size(), 100000u);
-  memory->writable()[99999] = 1;
-  EXPECT_EQ(memory->data()[0], 0);
-  EXPECT_EQ(code_of([] { Region::allocate(size_t{1} << 62); }), code::kOutOfMemory);
-  EXPECT_EQ(code_of([] { Region::map_file(-1, 10, "nothing"); }), code::kIo);
 }
 
 }  // namespace

@@ -2,8 +2,10 @@
 
 #include <limits>
 #include <map>
+#include <new>
 #include <set>
 
+#include "test/failing_memory.h"
 #include "test/support.h"
 
 namespace quiver::test {
@@ -77,11 +79,11 @@ RowIds saved_and_restored(const RowIds& ids) {
   return RowIds::restore(ids.rows(), ids.ids(), dead, ids.next_id());
 }
 
-// Ids that collide, lie apart, are negative or as large as can be.
+// Ids that collide, lie apart, or are as large as can be.
 int64_t any_id(Random& random, int mode) {
   if (mode == 0) return random.below(400);
   if (mode == 1) return random.below(400) << 32;
-  if (mode == 2) return random.between(-1000, 1000);
+  if (mode == 2) return random.below(30) * 97;
   return random.chance(0.5) ? random.below(300) : (int64_t{1} << 62) + random.below(300);
 }
 
@@ -117,7 +119,7 @@ TEST(RowIds, BehavesAsAMapUnderRandomOperations) {
         if (ids.dead() == 0) continue;
         sweep(ids, model);
       } else if (dice < 95) {
-        ids = ids.grown(ids.rows() + random.below(200));
+        ids = ids.grown(ids.rows() + random.below(200), random.chance(0.5));
       } else if (dice < 97) {
         ids = saved_and_restored(ids);
       } else {
@@ -157,17 +159,77 @@ TEST(RowIds, CountingIdsCostNothing) {
 TEST(RowIds, KeepsRoomThatWasMade) {
   RowIds ids;
   ids.append(7);
-  EXPECT_FALSE(ids.has_room(1000));
-  ids = ids.grown(1000);
-  EXPECT_TRUE(ids.has_room(1000));
+  EXPECT_FALSE(ids.has_room(1000, true));
+  ids = ids.grown(1000, true);
+  EXPECT_TRUE(ids.has_room(1000, true));
   for (int64_t i = 1; i < 1000; i++) ids.append(i * 1000);
-  EXPECT_TRUE(ids.has_room(1000)) << "no append had to grow it";
+  EXPECT_TRUE(ids.has_room(1000, true)) << "no append had to grow it";
+  for (int64_t row = 0; row < 1000; row += 2) ids.kill(row);
+  EXPECT_TRUE(ids.has_room(1000, true)) << "no removal had to grow it";
 }
 
-TEST(RowIds, RefusesMoreRowsThanAGraphCanCount) {
+TEST(RowIds, CountingRowsNeedNoRoomUntilIdsAreNamed) {
   RowIds ids;
-  ids.append(5);
-  EXPECT_EQ(code_of([&] { ids.grown(int64_t{1} << 31); }), code::kRange);
+  for (int64_t i = 0; i < 100; i++) ids.append(i);
+  EXPECT_TRUE(ids.has_room(1000000, false));
+  EXPECT_FALSE(ids.has_room(101, true));
+  EXPECT_TRUE(ids.grown(1000, false).implicit());
+  const RowIds named = ids.grown(1000, true);
+  EXPECT_FALSE(named.implicit());
+  EXPECT_TRUE(named.has_room(1000, true));
+  for (int64_t i = 0; i < 100; i++) ASSERT_EQ(named.find(i), i);
+}
+
+TEST(RowIds, ARevivedRowIsFoundAgain) {
+  for (const bool named : {false, true}) {
+    RowIds ids;
+    for (int64_t i = 0; i < 100; i++) ids.append(named ? i * 7 : i);
+    const int64_t id = ids.id(40);
+    const uint64_t version = ids.version();
+    ids.kill(40);
+    EXPECT_EQ(ids.find(id), -1);
+    ids.revive(40);
+    EXPECT_EQ(ids.find(id), 40);
+    EXPECT_EQ(ids.dead(), 0);
+    EXPECT_NE(ids.version(), version);
+  }
+}
+
+TEST(RowIds, WithoutMemoryACallChangesNothing) {
+  for (int64_t fail_at = 1;; fail_at++) {
+    RowIds ids;
+    std::vector<int64_t> live;
+    auto same = [&] {
+      ASSERT_EQ(ids.live(), static_cast<int64_t>(live.size()));
+      for (int64_t id : live) ASSERT_EQ(ids.id(ids.find(id)), id);
+    };
+    bool failed = false;
+    {
+      const FailingMemory memory(fail_at);
+      // Counting ids, one that does not count, and removals among both.
+      for (int64_t i = 0; i < 70 && !failed; i++) {
+        const int64_t id = i < 50 ? i : i * 1000;
+        try {
+          ids.append(id);
+          live.push_back(id);
+          if (i % 20 != 5) continue;
+          ids.kill(ids.find(live.front()));
+          live.erase(live.begin());
+        } catch (const std::bad_alloc&) {
+          failed = true;
+        }
+      }
+    }
+    ASSERT_NO_FATAL_FAILURE(same()) << "allocation " << fail_at;
+    ids.append(123456789);
+    live.push_back(123456789);
+    ASSERT_NO_FATAL_FAILURE(same()) << "allocation " << fail_at << ", and one more afterwards";
+    if (!failed) break;
+  }
+}
+
+TEST(RowIds, RestoreRefusesMoreRowsThanAGraphCanCount) {
+  EXPECT_EQ(code_of([] { RowIds::restore(int64_t{1} << 31, {}, {}, int64_t{1} << 31); }), code::kCorrupt);
 }
 
 TEST(RowIds, RestoreRefusesWhatContradictsItself) {

@@ -16,6 +16,7 @@
 #include <iostream>
 #include <memory>
 #include <numeric>
+#include <optional>
 #include <random>
 #include <string>
 #include <utility>
@@ -26,6 +27,7 @@
 #include "core/executor.h"
 #include "core/factory.h"
 #include "core/index_state.h"
+#include "core/training.h"
 #include "core/vectors.h"
 
 namespace quiver::test {
@@ -155,7 +157,7 @@ inline Body filled(const std::string& factory, int64_t dim, const std::vector<fl
   body.factory = factory;
   body.index = make_index(spec_of(factory, dim, metric));
   const int64_t n = static_cast<int64_t>(x.size()) / dim;
-  if (!body.index->is_trained) body.index->train(n, x.data());
+  if (!body.index->is_trained) train_index(*body.index, n, x.data(), Ticket());
   if (n > 0) body.index->add(n, x.data());
   for (int64_t i = 0; i < n; i++) body.rows.append(i);
   return body;
@@ -212,20 +214,61 @@ inline Answer ask(const IndexState& index, const std::vector<float>& queries, Se
   return answer;
 }
 
+// Opens once, for all who wait.
+class Gate {
+ public:
+  void open() { promise_.set_value(); }
+  void pass() const { future_.wait(); }
+
+ private:
+  std::promise<void> promise_;
+  std::shared_future<void> future_ = promise_.get_future().share();
+};
+
 // Runs `work` as a task of the index's strand and waits; hands an exception of it on.
 template <typename F>
 auto on_strand(const std::shared_ptr<IndexState>& index, F&& work) -> decltype(work()) {
-  std::packaged_task<decltype(work())()> packaged(std::forward<F>(work));
-  auto result = packaged.get_future();
-  index->strand->post(make_task([&packaged] { packaged(); }));
+  auto packaged = std::make_shared<std::packaged_task<decltype(work())()>>(std::forward<F>(work));
+  auto result = packaged->get_future();
+  index->strand->post(make_task([packaged] { (*packaged)(); }));
   return result.get();
+}
+
+inline AddOutcome add_to(const std::shared_ptr<IndexState>& index, const std::vector<float>& x,
+                         const std::optional<std::vector<int64_t>>& ids = std::nullopt,
+                         const Ticket& ticket = Ticket()) {
+  return on_strand(index, [&] { return index->add(staged(x, index->dim()), ids, false, ticket); });
+}
+
+inline int64_t remove_from(const std::shared_ptr<IndexState>& index, const std::vector<int64_t>& ids) {
+  return on_strand(index, [&] { return index->remove(ids, Ticket()); });
+}
+
+// Trained by the vectors where the kind needs it, and filled with them.
+inline std::shared_ptr<IndexState> index_of(const std::string& factory, int64_t dim, const std::vector<float>& x,
+                                            Metric metric = Metric::kL2) {
+  auto index = IndexState::create(spec_of(factory, dim, metric), false, "");
+  if (!index->stats()->trained) {
+    on_strand(index, [&] { index->train(staged(x, dim), std::nullopt, Ticket()); });
+  }
+  if (!x.empty()) add_to(index, x);
+  return index;
+}
+
+// Asks for a rebuild and waits for it.
+inline void rebuild_now(const std::shared_ptr<IndexState>& index, const std::optional<Spec>& spec = std::nullopt,
+                        const std::shared_ptr<Ticket>& ticket = std::make_shared<Ticket>()) {
+  auto end = std::make_shared<std::promise<std::exception_ptr>>();
+  index->rebuild(spec, ticket, [end](std::exception_ptr error) { end->set_value(error); });
+  const std::exception_ptr error = end->get_future().get();
+  if (error) std::rethrow_exception(error);
 }
 
 // Waits for background work. The strand's own last task may still be running its end.
 inline void settle(const std::shared_ptr<IndexState>& index) {
-  std::promise<void> quiet;
-  index->when_quiet([&] { quiet.set_value(); });
-  quiet.get_future().get();
+  auto quiet = std::make_shared<std::promise<void>>();
+  on_strand(index, [&] { index->when_quiet([quiet] { quiet->set_value(); }); });
+  quiet->get_future().get();
 }
 
 }  // namespace quiver::test

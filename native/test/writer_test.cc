@@ -16,13 +16,14 @@ namespace {
 constexpr int64_t kDim = 16;
 
 // Appends in pieces, as adds come, and registers counting ids.
-int64_t append(Body& body, FairLock& lock, const std::vector<float>& x, int64_t piece, const Ticket& ticket = Ticket()) {
+int64_t append(Body& body, FairLock& lock, const std::vector<float>& x, int64_t piece,
+               const Ticket& ticket = Ticket()) {
   Writer writer(body, lock, ticket, team());
   const int64_t n = static_cast<int64_t>(x.size()) / kDim;
   int64_t done = 0;
   for (int64_t at = 0; at < n; at += piece) {
     const int64_t m = std::min(piece, n - at);
-    writer.reserve(m);
+    writer.reserve(m, false);
     done += writer.append(m, x.data() + at * kDim, [&](int64_t, int64_t count) {
       for (int64_t i = 0; i < count; i++) body.rows.append(body.rows.next_id());
     });
@@ -104,7 +105,7 @@ TEST(Writer, ReservesOnceSoThatSlicesCopyNothing) {
     FairLock lock;
     const Ticket ticket;
     Writer writer(body, lock, ticket, team());
-    writer.reserve(3000);
+    writer.reserve(3000, false);
     const uint8_t* before = all_codes(body.index.get())[0]->codes.data();
     writer.append(3000, x.data(), [&](int64_t, int64_t count) {
       for (int64_t i = 0; i < count; i++) body.rows.append(body.rows.rows());
@@ -122,7 +123,7 @@ TEST(Writer, ACancelledAddKeepsWholeRowsOnly) {
     FairLock lock;
     Ticket ticket;
     Writer writer(body, lock, ticket, team());
-    writer.reserve(6000);
+    writer.reserve(6000, false);
     int64_t committed = 0;
     const int64_t done = writer.append(6000, x.data(), [&](int64_t first, int64_t count) {
       EXPECT_EQ(first, committed);

@@ -24,6 +24,7 @@ export const HEIGHTS = new Map([
   ['shard', 2],
   ['store', 2],
   ['document', 1],
+  ['remote', 1],
   ['vectors', 1],
 ]);
 
@@ -112,7 +113,7 @@ function placeOf(path) {
 }
 
 const MAP =
-  'cli -> server -> engine -> collection -> {answer, cache, store, embed, ingest, shard, monitor, plan} -> {vectors, document} -> lib';
+  'cli -> server -> engine -> collection -> {answer, cache, store, embed, ingest, shard, monitor, plan} -> {vectors, document, remote} -> lib';
 
 /**
  * The complaint about one import, or undefined when it points down.

@@ -291,10 +291,8 @@ function shown(value: unknown): string {
   if (typeof value === 'symbol' || typeof value === 'function' || typeof value === 'bigint') return String(value);
   if (ArrayBuffer.isView(value)) return `${value.constructor.name}(${String(value.byteLength)} bytes)`;
   try {
-    return String(JSON.stringify(value, (_, part: unknown) => (typeof part === 'bigint' ? String(part) : part))).slice(
-      0,
-      80,
-    );
+    const text = JSON.stringify(value, (_, part: unknown) => (typeof part === 'bigint' ? String(part) : part));
+    return (text as string | undefined)?.slice(0, 80) ?? 'undefined';
   } catch {
     return typeof value;
   }
@@ -322,7 +320,7 @@ describe('A1: every public method refuses hostile arguments with a code', functi
   /** Calls with each hostile value in each place and returns what was not refused by a QuiverError. */
   async function failures(name: string, target: object, calls: Calls): Promise<string[]> {
     const found: string[] = [];
-    const method = (target as Record<string, (...args: unknown[]) => unknown>)[name]!;
+    const method = (target as Record<string, (...args: unknown[]) => unknown>)[name];
     const [given, hostile] = calls(index, folder);
     const usual = given.map((value) => value ?? sound.get(name));
     for (const [place, values] of hostile.entries()) {
@@ -376,9 +374,9 @@ describe('A1: every public method refuses hostile arguments with a code', functi
   it('A1 methods without their index are E_RECEIVER, on any other receiver', async () => {
     const wrong: string[] = [];
     for (const name of Object.keys(METHODS)) {
-      const method = (index as unknown as Record<string, (...args: unknown[]) => unknown>)[name]!;
+      const method = (index as unknown as Record<string, (...args: unknown[]) => unknown>)[name];
       for (const receiver of [undefined, null, 5, {}, Object.create(Index.prototype), new Proxy(index, {})]) {
-        const [args] = METHODS[name]!(index, folder);
+        const [args] = METHODS[name](index, folder);
         const code = await codeOf(() => Reflect.apply(method, receiver, args));
         if (code !== 'E_RECEIVER') wrong.push(`${name} on ${shown(receiver)}: ${code}`);
       }
@@ -397,7 +395,7 @@ describe('A1: every public method refuses hostile arguments with a code', functi
     await Promise.all([closed.close(), closed.close()]);
     for (const [name, calls] of Object.entries(METHODS)) {
       if (name === 'close') continue;
-      const method = (closed as unknown as Record<string, (...args: unknown[]) => unknown>)[name]!;
+      const method = (closed as unknown as Record<string, (...args: unknown[]) => unknown>)[name];
       const [args] = calls(index, folder);
       assert.equal(await codeOf(() => method.apply(closed, args)), 'E_CLOSED', name);
     }

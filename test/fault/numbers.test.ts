@@ -16,8 +16,8 @@ describe('A2, A3: numbers that are not finite or too large are E_NOT_FINITE, and
     ['IVF16,Flat', 'cosine'],
   ]);
   for (const [name, metric] of cases) {
-    it(`A3 ${name!} ${metric!}: batches of 1, 19, 20, 21 and 1,000 in search, searchSync, range, add and train`, async () => {
-      const { calls, wrong } = await reported<{ calls: number; wrong: string[] }>('numbers', [name!, metric!]);
+    it(`A3 ${name} ${metric}: batches of 1, 19, 20, 21 and 1,000 in search, searchSync, range, add and train`, async () => {
+      const { calls, wrong } = await reported<{ calls: number; wrong: string[] }>('numbers', [name, metric]);
       assert.deepEqual(wrong.slice(0, 20), []);
       assert.ok(calls >= 700, `only ${String(calls)} calls`);
     });

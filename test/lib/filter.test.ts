@@ -62,7 +62,7 @@ describe('lib: filter', () => {
     const list = 'an array with at least one filter';
     const wrong: [unknown, string, string, string][] = [
       [{ and: [] }, 'filter.and', list, 'an array of 0'],
-      [{ or: {} }, 'filter.or', list, 'a Object'],
+      [{ or: {} }, 'filter.or', list, 'an Object'],
       [{ and: [{ ids: [1] }, { not: { or: 5 } }] }, 'filter.and[1].not.or', list, '5'],
       [{ not: null }, 'filter.not', FORMS, 'null'],
       [{ bitmap: [1] }, 'filter.bitmap', 'a Uint8Array', 'an array of 1'],

@@ -27,7 +27,10 @@ describe('lib: Index.add, upsert, addFrom', () => {
       // SQ8 was trained on the old vectors and cuts the new ones off at their bounds.
       const far = type === 'SQ8' ? 0 : dim * 9;
       const found = await index.search(data, 3, { exact: true });
-      assert.ok(found.distances.every((distance) => distance > far), 'nothing old is found');
+      assert.ok(
+        found.distances.every((distance) => distance > far),
+        'nothing old is found',
+      );
       const again = await index.search(fresh, 1, { exact: true });
       if (type !== 'SQ8') assert.deepEqual([...again.ids], counting(400));
     });
@@ -36,7 +39,14 @@ describe('lib: Index.add, upsert, addFrom', () => {
   it('the last of one call wins when an id comes twice', async () => {
     for (const type of ['flat', 'hnsw'] as const) {
       const index = await make({ dim: 2, type });
-      const result = await index.add([[1, 1], [2, 2], [3, 3]], { ids: [7, 7, 7] });
+      const result = await index.add(
+        [
+          [1, 1],
+          [2, 2],
+          [3, 3],
+        ],
+        { ids: [7, 7, 7] },
+      );
       assert.deepEqual([result.added, result.replaced, index.count], [1, 2, 1]);
       assert.deepEqual(await index.get([7]), Float32Array.of(3, 3));
       assert.deepEqual((await index.search([0, 0], 3)).row(0), [{ id: 7, distance: 18 }]);
@@ -52,8 +62,26 @@ describe('lib: Index.add, upsert, addFrom', () => {
       expected: 'new ids',
       actual: String(id),
     });
-    await fails(index.add([[5, 5], [6, 6]], { ids: [4, 1], existing: 'error' }), failure(1));
-    await fails(index.add([[5, 5], [6, 6]], { ids: [4, 4], existing: 'error' }), failure(4));
+    await fails(
+      index.add(
+        [
+          [5, 5],
+          [6, 6],
+        ],
+        { ids: [4, 1], existing: 'error' },
+      ),
+      failure(1),
+    );
+    await fails(
+      index.add(
+        [
+          [5, 5],
+          [6, 6],
+        ],
+        { ids: [4, 4], existing: 'error' },
+      ),
+      failure(4),
+    );
     assert.deepEqual([index.count, index.stats().generation], [2, generation]);
     assert.equal((await index.add([5, 5], { ids: [4], existing: 'error' })).added, 1);
     await fails(index.add([5, 5], { ids: [8], existing: 'skip' as never }), {
@@ -67,12 +95,21 @@ describe('lib: Index.add, upsert, addFrom', () => {
   it('needs one id for each vector', async () => {
     const index = await make({ dim: 2, type: 'flat' });
     for (const ids of [[1], [1, 2, 3], []]) {
-      await fails(index.add([[1, 1], [2, 2]], { ids }), {
-        code: 'E_DIMENSION',
-        message: `There must be one id for each vector: 2, but there are ${ids.length}.`,
-        expected: '2',
-        actual: String(ids.length),
-      });
+      await fails(
+        index.add(
+          [
+            [1, 1],
+            [2, 2],
+          ],
+          { ids },
+        ),
+        {
+          code: 'E_DIMENSION',
+          message: `There must be one id for each vector: 2, but there are ${ids.length}.`,
+          expected: '2',
+          actual: String(ids.length),
+        },
+      );
     }
     await fails(index.upsert([1, 1], {} as never), {
       code: 'E_ARGUMENT',
@@ -100,7 +137,12 @@ describe('lib: Index.add, upsert, addFrom', () => {
   });
 
   it('needs training first where the kind does', async () => {
-    for (const [options, factory] of [[{ type: 'ivf' }, 'IVF1,Flat'], [{ type: 'ivf', nlist: 5 }, 'IVF5,Flat'], [{ type: 'PQ4' }, 'PQ4'], [{ type: 'SQ8' }, 'SQ8']] as const) {
+    for (const [options, factory] of [
+      [{ type: 'ivf' }, 'IVF1,Flat'],
+      [{ type: 'ivf', nlist: 5 }, 'IVF5,Flat'],
+      [{ type: 'PQ4' }, 'PQ4'],
+      [{ type: 'SQ8' }, 'SQ8'],
+    ] as const) {
       const index = await make({ dim, ...options });
       await fails(index.add(vectors(1, dim, 1)), {
         code: 'E_NOT_TRAINED',
@@ -117,7 +159,10 @@ describe('lib: Index.add, upsert, addFrom', () => {
     await index.add(vectors(5000, dim, 5), { onProgress: (progress) => seen.push(progress) });
     assert.ok(seen.length >= 2);
     assert.ok(seen.every(({ phase, total }) => phase === 'add' && total === 5000));
-    assert.ok(seen.every(({ done }, i) => i === 0 || done > seen[i - 1]!.done), 'it grows');
+    assert.ok(
+      seen.every(({ done }, i) => i === 0 || done > seen[i - 1].done),
+      'it grows',
+    );
     assert.equal(seen.at(-1)!.done, 5000);
   });
 
@@ -150,7 +195,14 @@ describe('lib: Index.add, upsert, addFrom', () => {
       }
     }
     const rows = [[...data.subarray(0, dim)], [...data.subarray(dim, 2 * dim)]];
-    for (const [source, count] of [[plain(), 30], [later(), 30], [[batch(0), batch(1)], 20], [[rows], 2], [[{ vectors: rows }], 2], [[], 0]] as const) {
+    for (const [source, count] of [
+      [plain(), 30],
+      [later(), 30],
+      [[batch(0), batch(1)], 20],
+      [[rows], 2],
+      [[{ vectors: rows }], 2],
+      [[], 0],
+    ] as const) {
       const index = await make({ dim, type: 'flat' });
       assert.deepEqual(await index.addFrom(source), { added: count, replaced: 0 });
       assert.equal(index.count, count);
@@ -170,7 +222,10 @@ describe('lib: Index.add, upsert, addFrom', () => {
     }
     const result = await index.addFrom(source(), { total: 12, onProgress: (progress) => seen.push(progress) });
     assert.deepEqual(result, { added: 8, replaced: 4 });
-    assert.deepEqual(seen, [4, 8, 12].map((done) => ({ phase: 'add', done, total: 12 })));
+    assert.deepEqual(
+      seen,
+      [4, 8, 12].map((done) => ({ phase: 'add', done, total: 12 })),
+    );
     assert.equal(counted, 6, 'the third batch was asked for after the second was in');
   });
 
@@ -205,7 +260,12 @@ describe('lib: Index.add, upsert, addFrom', () => {
   it('addFrom refuses what is no source', async () => {
     const index = await make({ dim, type: 'flat' });
     for (const source of [undefined, null, 5, {}]) {
-      await fails(index.addFrom(source as never), { code: 'E_ARGUMENT', message: /^batches must be /, expected: /iterable/, actual: /./ });
+      await fails(index.addFrom(source as never), {
+        code: 'E_ARGUMENT',
+        message: /^batches must be /,
+        expected: /iterable/,
+        actual: /./,
+      });
     }
     for (const batch of [null, undefined, 5]) {
       await assert.rejects(index.addFrom([batch as never]), { name: 'QuiverError', code: 'E_ARGUMENT' });
@@ -218,7 +278,11 @@ describe('lib: Index.add, upsert, addFrom', () => {
     const two = await make({ dim, type: 'hnsw' }, data.subarray(10 * dim));
     const seen: unknown[] = [];
     const result = await one.merge(two, { onProgress: (progress) => seen.push(progress) });
-    assert.deepEqual([[...result.ids], result.added, result.replaced], [counting(10, 10), 10, 0], 'without ids of their own they get new ones');
+    assert.deepEqual(
+      [[...result.ids], result.added, result.replaced],
+      [counting(10, 10), 10, 0],
+      'without ids of their own they get new ones',
+    );
     assert.deepEqual([one.count, two.count], [20, 0]);
     assert.deepEqual(seen, [{ phase: 'merge', done: 10, total: 10 }]);
     isExact(await one.search(data, 5), known(data, dim), data, dim);
@@ -236,7 +300,10 @@ describe('lib: Index.add, upsert, addFrom', () => {
 
   it('merges number ids into bigint ids and back', async () => {
     const data = vectors(2, dim, 8);
-    for (const [here, there] of [['bigint', 'number'], ['number', 'bigint']] as const) {
+    for (const [here, there] of [
+      ['bigint', 'number'],
+      ['number', 'bigint'],
+    ] as const) {
       const one = await make({ dim, type: 'flat', idType: here }, data.subarray(0, dim), [5]);
       const two = await make({ dim, type: 'flat', idType: there }, data.subarray(dim), [9]);
       const result = await one.merge(two);
@@ -250,9 +317,9 @@ describe('lib: Index.add, upsert, addFrom', () => {
     const index = await make({ dim, type: 'flat' });
     await fails(index.merge({} as never), {
       code: 'E_ARGUMENT',
-      message: 'other must be an Index, but is a Object.',
+      message: 'other must be an Index, but is an Object.',
       expected: 'an Index',
-      actual: 'a Object',
+      actual: 'an Object',
     });
     await fails(index.merge(index), {
       code: 'E_ARGUMENT',

@@ -67,7 +67,7 @@ describe('lib: metrics', () => {
         [0, 3, 1, 4, 2],
       );
       const wanted = [1, Math.SQRT1_2, 0, 0, -1];
-      hits.forEach((hit, i) => close(hit.distance, wanted[i]!));
+      hits.forEach((hit, i) => close(hit.distance, wanted[i]));
       assert.ok(hits.every((hit) => hit.distance <= 1 && hit.distance >= -1));
     }
     assert.ok((await index.search([0, 0], 5)).row(0).every((hit) => hit.distance === 0));

@@ -25,13 +25,21 @@ describe('lib: Index.range', () => {
         if (ids.has(id)) due++;
       }
       assert.equal(due, hits.length, 'only ids that are there');
-      assert.ok(hits.every((hit, i) => i === 0 || sign * (hit.distance - hits[i - 1]!.distance) >= 0), 'best first');
-      for (const { id, distance } of hits) close(distance, DISTANCES[metric](row(queries, q, dim), all.find((one) => one.id === id)!.vector, 2));
+      assert.ok(
+        hits.every((hit, i) => i === 0 || sign * (hit.distance - hits[i - 1].distance) >= 0),
+        'best first',
+      );
+      for (const { id, distance } of hits)
+        close(distance, DISTANCES[metric](row(queries, q, dim), all.find((one) => one.id === id)!.vector, 2));
     }
   }
 
   for (const metric of ['l2', 'ip', 'cosine'] as const) {
-    for (const [type, more] of [['flat', {}], ['hnsw', { M: 8, efConstruction: 40 }], ['ivf', { nlist: 8, nprobe: 8 }]] as const) {
+    for (const [type, more] of [
+      ['flat', {}],
+      ['hnsw', { M: 8, efConstruction: 40 }],
+      ['ivf', { nlist: 8, nprobe: 8 }],
+    ] as const) {
       it(`finds all within a radius on ${type}, ${metric}`, async () => {
         const index = await make({ dim, type, metric, ...more }, data);
         const all = known(data, dim);
@@ -58,7 +66,12 @@ describe('lib: Index.range', () => {
 
   it('takes what lies exactly on the edge', async () => {
     const points = Float32Array.of(0, 0, 3, 4, 6, 8);
-    for (const [metric, query, radius, ids] of [['l2', [0, 0], 25, [0, 1]], ['l2', [3, 4], 0, [1]], ['ip', [1, 0], 3, [2, 1]], ['l1', [0, 0], 7, [0, 1]]] as const) {
+    for (const [metric, query, radius, ids] of [
+      ['l2', [0, 0], 25, [0, 1]],
+      ['l2', [3, 4], 0, [1]],
+      ['ip', [1, 0], 3, [2, 1]],
+      ['l1', [0, 0], 7, [0, 1]],
+    ] as const) {
       for (const type of metric === 'l1' ? (['flat'] as const) : (['flat', 'hnsw'] as const)) {
         const index = await make({ dim: 2, type, metric }, points);
         assert.deepEqual([...(await index.range([...query], radius)).ids], [...ids], `${metric} on ${type}`);
@@ -106,7 +119,10 @@ describe('lib: Index.range', () => {
         actual: String(radius),
       });
     }
-    for (const [radius, actual] of [['1', '"1"'], [undefined, 'undefined']] as const) {
+    for (const [radius, actual] of [
+      ['1', '"1"'],
+      [undefined, 'undefined'],
+    ] as const) {
       const message = `radius must be a number, but is ${actual}.`;
       await fails(index.range(queries, radius as never), { code: 'E_ARGUMENT', message, expected: 'a number', actual });
     }

@@ -28,8 +28,14 @@ describe('lib: Index.remove, reset, compact, has, ids, get', () => {
         assert.ok(found.ids.every((id) => id >= 0 && !gone.includes(Number(id))));
         if (!type.includes('SQ8')) isExact(found, left, data, dim);
         const plain = await index.search(data.subarray(0, 300 * dim), 5);
-        assert.ok(plain.ids.every((id) => id >= 0 && !gone.includes(Number(id))), 'also with the usual effort');
-        assert.deepEqual([...(await index.ids())].sort((a, b) => Number(a) - Number(b)), left.map(({ id }) => id));
+        assert.ok(
+          plain.ids.every((id) => id >= 0 && !gone.includes(Number(id))),
+          'also with the usual effort',
+        );
+        assert.deepEqual(
+          [...(await index.ids())].sort((a, b) => Number(a) - Number(b)),
+          left.map(({ id }) => id),
+        );
       };
       await check();
       await index.compact();
@@ -82,7 +88,10 @@ describe('lib: Index.remove, reset, compact, has, ids, get', () => {
     const fresh = vectors(50, dim, 9, 3, 4);
     await Promise.all([index.remove(counting(50, 100)), index.upsert(fresh, { ids: counting(50, 200) })]);
     await compacting;
-    const left = [...known(data, dim).filter(({ id }) => Number(id) >= 150 && !(Number(id) >= 200 && Number(id) < 250)), ...known(fresh, dim, counting(50, 200))];
+    const left = [
+      ...known(data, dim).filter(({ id }) => Number(id) >= 150 && !(Number(id) >= 200 && Number(id) < 250)),
+      ...known(fresh, dim, counting(50, 200)),
+    ];
     assert.equal(index.count, left.length);
     isExact(await index.search(data.subarray(0, 200 * dim), 5, { exact: true }), left, data, dim);
     isExact(await index.search(fresh, 5, { exact: true }), left, fresh, dim);
@@ -142,7 +151,7 @@ describe('lib: Index.remove, reset, compact, has, ids, get', () => {
   it('get decodes where the index keeps codes', async () => {
     const index = await make({ dim, type: 'SQ8' }, data);
     const got = await index.get(counting(n));
-    for (let i = 0; i < got.length; i++) assert.ok(Math.abs(got[i]! - data[i]!) < 0.02);
+    for (let i = 0; i < got.length; i++) assert.ok(Math.abs(got[i] - data[i]) < 0.02);
   });
 
   it('refuses ids that are none', async () => {
@@ -155,7 +164,11 @@ describe('lib: Index.remove, reset, compact, has, ids, get', () => {
         actual: '-1',
       });
     }
-    for (const call of [() => index.remove('1' as never), () => index.has(1 as never), () => index.get(null as never)]) {
+    for (const call of [
+      () => index.remove('1' as never),
+      () => index.has(1 as never),
+      () => index.get(null as never),
+    ]) {
       await assert.rejects(call, { name: 'QuiverError', code: 'E_ARGUMENT' });
     }
   });

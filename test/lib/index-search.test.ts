@@ -1,6 +1,6 @@
 import { strict as assert } from 'node:assert';
 import type { Index } from '../../lib/index.js';
-import { clustered, counting, fails, indexes, isExact, known, recall, row, vectors } from './support.js';
+import { close, clustered, counting, fails, indexes, isExact, known, recall, row, vectors } from './support.js';
 
 describe('lib: Index.search and searchSync', () => {
   const { make } = indexes();
@@ -36,7 +36,10 @@ describe('lib: Index.search and searchSync', () => {
         index.searchSync(queries, 7, { threads: 2 }),
       ]) {
         assert.deepEqual(other.ids, whole.ids);
-        assert.deepEqual(other.distances, whole.distances);
+        // Slices of less than 20 queries do not run through BLAS, which rounds otherwise.
+        other.distances.forEach((distance, i) =>
+          close(distance, whole.distances[i], `${index.stats().kind} place ${i}:`, 1e-6),
+        );
       }
       for (let i = 0; i < 40; i++) {
         const query = row(queries, i, dim);
@@ -50,7 +53,10 @@ describe('lib: Index.search and searchSync', () => {
           index.searchSync([...query], 7, { threads: 1 }),
         ]) {
           assert.deepEqual([one.n, one.k], [1, 7]);
-          assert.deepEqual(one.row(0).map((hit) => hit.id), wanted.map((hit) => hit.id));
+          assert.deepEqual(
+            one.row(0).map((hit) => hit.id),
+            wanted.map((hit) => hit.id),
+          );
         }
       }
     }
@@ -66,13 +72,20 @@ describe('lib: Index.search and searchSync', () => {
 
   it('takes a batch of more than a million floats, in pieces', async () => {
     const many = new Float32Array((1 << 20) + 3 * dim * 1000);
-    for (let i = 0; i < many.length; i += queries.length) many.set(queries.subarray(0, Math.min(queries.length, many.length - i)), i);
+    for (let i = 0; i < many.length; i += queries.length)
+      many.set(queries.subarray(0, Math.min(queries.length, many.length - i)), i);
     const index = await make({ dim, type: 'flat' }, data.subarray(0, 50 * dim));
     const found = await index.search(many, 3);
     assert.equal(found.n, many.length / dim);
     const once = await index.search(queries, 3);
     for (const i of [0, 39, 40, 65_535, 65_536, 65_537, found.n - 1]) {
-      assert.deepEqual(found.row(i), once.row(i % 40), `query ${i}`);
+      const wanted = once.row(i % 40);
+      assert.deepEqual(
+        found.row(i).map(({ id }) => id),
+        wanted.map(({ id }) => id),
+        `query ${i}`,
+      );
+      found.row(i).forEach(({ distance }, place) => close(distance, wanted[place].distance, `query ${i}:`, 1e-6));
     }
     const bigint = await make({ dim, type: 'flat', idType: 'bigint' }, data.subarray(0, 50 * dim));
     assert.equal((await bigint.search(many, 2)).ids.length, found.n * 2);
@@ -80,7 +93,11 @@ describe('lib: Index.search and searchSync', () => {
 
   it('leaves places empty where there are fewer vectors than k', async () => {
     const index = await make({ dim, type: 'flat' }, data.subarray(0, 3 * dim));
-    for (const found of [await index.search(queries, 5), index.searchSync(queries, 5), await index.search(row(queries, 0, dim), 5)]) {
+    for (const found of [
+      await index.search(queries, 5),
+      index.searchSync(queries, 5),
+      await index.search(row(queries, 0, dim), 5),
+    ]) {
       assert.equal(found.row(0).length, 3);
       assert.deepEqual([...found.ids.subarray(3, 5)], [-1, -1]);
       assert.deepEqual([...found.distances.subarray(3, 5)], [Infinity, Infinity]);
@@ -97,19 +114,36 @@ describe('lib: Index.search and searchSync', () => {
     for (const type of ['flat', 'hnsw'] as const) {
       const index = await make({ dim, type }, same, counting(50, 100, -2).reverse());
       const hits = (await index.search(same.subarray(0, dim), 50)).row(0);
-      assert.deepEqual(hits.map((hit) => hit.id), counting(50, 2, 2));
+      assert.deepEqual(
+        hits.map((hit) => hit.id),
+        counting(50, 2, 2),
+      );
     }
   });
 
   it('refuses every k but 1 to 1,048,576', async () => {
     const expected = 'an integer from 1 to 1,048,576';
     for (const k of [0, -1, 1.5, NaN, 1_048_577, 2 ** 31, Infinity]) {
-      const failure = { code: 'E_RANGE' as const, message: `k must be ${expected}, but is ${k}.`, expected, actual: String(k) };
+      const failure = {
+        code: 'E_RANGE' as const,
+        message: `k must be ${expected}, but is ${k}.`,
+        expected,
+        actual: String(k),
+      };
       await fails(flat.search(queries, k), failure);
       await fails(() => flat.searchSync(queries, k), failure);
     }
-    for (const [k, actual] of [['5', '"5"'], [5n, '5n'], [null, 'null']] as const) {
-      const failure = { code: 'E_ARGUMENT' as const, message: `k must be ${expected}, but is ${actual}.`, expected, actual };
+    for (const [k, actual] of [
+      ['5', '"5"'],
+      [5n, '5n'],
+      [null, 'null'],
+    ] as const) {
+      const failure = {
+        code: 'E_ARGUMENT' as const,
+        message: `k must be ${expected}, but is ${actual}.`,
+        expected,
+        actual,
+      };
       await fails(flat.search(queries, k as never), failure);
       await fails(() => flat.searchSync(queries, k as never), failure);
     }
@@ -119,15 +153,19 @@ describe('lib: Index.search and searchSync', () => {
     const index = await make({ dim: 1, type: 'flat' }, Float32Array.of(1));
     const failure = (results: number) => ({
       code: 'E_RANGE' as const,
-      message: 'n * k is too large for one call: split the queries or lower k.',
-      expected: '<= 268435456',
-      actual: String(results),
+      message: `n * k is too large for one call (${results.toLocaleString('en')}): split the queries or lower k.`,
+      expected: '<= 268,435,456',
+      actual: results.toLocaleString('en'),
     });
     const k = 1 << 20;
     await fails(index.search(new Float32Array(300), k), failure(300 * k));
     await fails(() => index.searchSync(new Float32Array(300), k), failure(300 * k));
     await fails(() => index.searchSync(new Float32Array(10_000), k), failure(10_000 * k));
-    await fails(index.search(new Float32Array((1 << 20) + 5), k), { ...failure(0), actual: /^\d+$/ });
+    await fails(index.search(new Float32Array((1 << 20) + 5), k), {
+      ...failure(0),
+      message: /^n \* k is too large for one call/,
+      actual: /^[\d,]+$/,
+    });
   });
 
   it('refuses parameters that are none', async () => {
@@ -144,15 +182,18 @@ describe('lib: Index.search and searchSync', () => {
     }
     await fails(flat.search(queries, 1, { signal: {} as never }), {
       code: 'E_ARGUMENT',
-      message: 'signal must be an AbortSignal.',
+      message: 'signal must be an AbortSignal, but is an Object.',
       expected: 'an AbortSignal',
-      actual: 'object',
+      actual: 'an Object',
     });
   });
 
   it('efSearch, nprobe and exact of one call raise the recall and leave the index as it is', async () => {
     const truth = flat.searchSync(queries, 10);
-    for (const [index, low, high] of [[hnsw, { efSearch: 1 }, { efSearch: 400 }], [ivf, { nprobe: 1 }, { nprobe: 40 }]] as const) {
+    for (const [index, low, high] of [
+      [hnsw, { efSearch: 1 }, { efSearch: 400 }],
+      [ivf, { nprobe: 1 }, { nprobe: 40 }],
+    ] as const) {
       const before = index.stats();
       const usual = await index.search(queries, 10);
       const little = recall(await index.search(queries, 10, low), truth);
@@ -160,7 +201,12 @@ describe('lib: Index.search and searchSync', () => {
       assert.ok(much > little && much >= 0.99, `${little} then ${much}`);
       assert.equal(recall(index.searchSync(queries, 10, high), truth), much);
       isExact(await index.search(queries, 10, { exact: true }), known(data, dim), queries, dim);
-      isExact(await index.search(row(queries, 1, dim), 10, { exact: true }), known(data, dim), row(queries, 1, dim), dim);
+      isExact(
+        await index.search(row(queries, 1, dim), 10, { exact: true }),
+        known(data, dim),
+        row(queries, 1, dim),
+        dim,
+      );
       assert.deepEqual(index.stats(), before);
       assert.deepEqual((await index.search(queries, 10)).ids, usual.ids, 'the next call is as the first');
     }
@@ -171,7 +217,11 @@ describe('lib: Index.search and searchSync', () => {
   it('an error in one query refuses the batch, not the others that are asked at the same time', async () => {
     const bad = Float32Array.from(queries);
     bad[100] = NaN;
-    const [good, broken, single] = await Promise.allSettled([flat.search(queries, 3), flat.search(bad, 3), flat.search(row(queries, 0, dim), 3)]);
+    const [good, broken, single] = await Promise.allSettled([
+      flat.search(queries, 3),
+      flat.search(bad, 3),
+      flat.search(row(queries, 0, dim), 3),
+    ]);
     assert.deepEqual([good.status, broken.status, single.status], ['fulfilled', 'rejected', 'fulfilled']);
     isExact((good as PromiseFulfilledResult<ReturnType<typeof flat.searchSync>>).value, known(data, dim), queries, dim);
   });

@@ -7,12 +7,19 @@ describe('lib: Index.train', () => {
   const data = clustered(2000, dim, 71);
 
   it('ivf without nlist takes as many lists as the sample calls for', async () => {
-    for (const [n, lists] of [[1, 1], [100, 2], [2000, 51]] as const) {
+    for (const [n, lists] of [
+      [1, 1],
+      [100, 2],
+      [2000, 51],
+    ] as const) {
       const index = await make({ dim, type: 'ivf' });
       assert.equal(index.stats().trained, false);
       await index.train(data.subarray(0, n * dim));
       const { nlist, nprobe, factory, trained } = index.stats();
-      assert.deepEqual([nlist, nprobe, factory, trained], [lists, Math.max(1, Math.round(lists / 32)), `IVF${lists},Flat`, true]);
+      assert.deepEqual(
+        [nlist, nprobe, factory, trained],
+        [lists, Math.max(1, Math.round(lists / 32)), `IVF${lists},Flat`, true],
+      );
       await index.add(data);
       isExact(await index.search(data.subarray(0, 80), 5, { exact: true }), known(data, dim), data, dim);
     }

@@ -23,7 +23,7 @@ describe('lib: options', () => {
 
   it('comes to a FAISS factory string for each type', () => {
     const factory = (options: object) => {
-      const { spec, note } = checkOptions({ dim: 8, ...options } as never);
+      const { spec, note } = checkOptions({ dim: 8, ...options });
       return [spec.factory, spec.efConstruction, spec.efSearch, spec.nprobe, note.listsAtTraining ?? false];
     };
     assert.deepEqual(factory({ type: 'flat' }), ['Flat', 0, 0, 0, false]);
@@ -35,8 +35,8 @@ describe('lib: options', () => {
       0,
       false,
     ]);
-    assert.deepEqual(factory({ type: 'ivf' }), ['IVF1,Flat', 0, 0, 0, true]);
-    assert.deepEqual(factory({ type: 'ivf', nprobe: 4 }), ['IVF1,Flat', 0, 0, 4, true]);
+    assert.deepEqual(factory({ type: 'ivf' }), ['IVF1,Flat', 0, 0, 0, {}]);
+    assert.deepEqual(factory({ type: 'ivf', nprobe: 4 }), ['IVF1,Flat', 0, 0, 4, { nprobe: 4 }]);
     assert.deepEqual(factory({ type: 'ivf', nlist: 128 }), ['IVF128,Flat', 0, 0, 4, false]);
     assert.deepEqual(factory({ type: 'ivf', nlist: 128, nprobe: 9 }), ['IVF128,Flat', 0, 0, 9, false]);
     assert.deepEqual(factory({ type: 'HNSW16,SQ8' }), ['HNSW16,SQ8', 200, 64, 0, false]);

@@ -27,7 +27,8 @@ export async function fails(work: (() => unknown) | Promise<unknown>, failure: F
     error = thrown;
   }
   assert.ok(error !== undefined, `it was accepted; ${failure.code} was due`);
-  if (!(error instanceof QuiverError)) assert.fail(`not a QuiverError but ${String(error)}`);
+  if (!(error instanceof QuiverError))
+    assert.fail(`not a QuiverError but ${error instanceof Error ? String(error) : typeof error}`);
   assert.equal(error.name, 'QuiverError');
   assert.equal(error.code, failure.code, error.message);
   same('message', error.message, failure.message);
@@ -61,7 +62,7 @@ export function clustered(n: number, dim: number, seed: number, centres = 20): F
   const data = new Float32Array(n * dim);
   for (let i = 0; i < n; i++) {
     const centre = Math.floor(next() * centres) * dim;
-    for (let j = 0; j < dim; j++) data[i * dim + j] = middle[centre + j]! + (next() - 0.5) * 0.4;
+    for (let j = 0; j < dim; j++) data[i * dim + j] = middle[centre + j] + (next() - 0.5) * 0.4;
   }
   return data;
 }
@@ -72,31 +73,31 @@ export function row(data: Float32Array, i: number, dim: number): Float32Array {
 
 const sum = (a: Float32Array, term: (x: number, i: number) => number): number => {
   let total = 0;
-  for (let i = 0; i < a.length; i++) total += term(a[i]!, i);
+  for (let i = 0; i < a.length; i++) total += term(a[i], i);
   return total;
 };
-const dot = (a: Float32Array, b: Float32Array): number => sum(a, (x, i) => x * b[i]!);
+const dot = (a: Float32Array, b: Float32Array): number => sum(a, (x, i) => x * b[i]);
 
 /** Each metric as its definition says, in double precision. */
 export const DISTANCES: Record<Metric, (a: Float32Array, b: Float32Array, arg: number) => number> = {
-  l2: (a, b) => sum(a, (x, i) => (x - b[i]!) ** 2),
+  l2: (a, b) => sum(a, (x, i) => (x - b[i]) ** 2),
   ip: dot,
   cosine: (a, b) => {
     const length = Math.sqrt(dot(a, a) * dot(b, b));
     return length === 0 ? 0 : dot(a, b) / length;
   },
-  l1: (a, b) => sum(a, (x, i) => Math.abs(x - b[i]!)),
-  linf: (a, b) => a.reduce((most, x, i) => Math.max(most, Math.abs(x - b[i]!)), 0),
-  lp: (a, b, p) => sum(a, (x, i) => Math.abs(x - b[i]!) ** p),
-  canberra: (a, b) => sum(a, (x, i) => Math.abs(x - b[i]!) / (Math.abs(x) + Math.abs(b[i]!))),
-  braycurtis: (a, b) => sum(a, (x, i) => Math.abs(x - b[i]!)) / sum(a, (x, i) => Math.abs(x + b[i]!)),
+  l1: (a, b) => sum(a, (x, i) => Math.abs(x - b[i])),
+  linf: (a, b) => a.reduce((most, x, i) => Math.max(most, Math.abs(x - b[i])), 0),
+  lp: (a, b, p) => sum(a, (x, i) => Math.abs(x - b[i]) ** p),
+  canberra: (a, b) => sum(a, (x, i) => Math.abs(x - b[i]) / (Math.abs(x) + Math.abs(b[i]))),
+  braycurtis: (a, b) => sum(a, (x, i) => Math.abs(x - b[i])) / sum(a, (x, i) => Math.abs(x + b[i])),
   jensenshannon: (a, b) =>
     sum(a, (x, i) => {
-      const y = b[i]!;
+      const y = b[i];
       const middle = (x + y) / 2;
       return (-x * Math.log(middle / x) - y * Math.log(middle / y)) / 2;
     }),
-  jaccard: (a, b) => sum(a, (x, i) => Math.min(x, b[i]!)) / sum(a, (x, i) => Math.max(x, b[i]!)),
+  jaccard: (a, b) => sum(a, (x, i) => Math.min(x, b[i])) / sum(a, (x, i) => Math.max(x, b[i])),
 };
 
 export const similarity = (metric: Metric): boolean => ['ip', 'cosine', 'jaccard'].includes(metric);
@@ -144,7 +145,7 @@ export function isExact(
     assert.equal(hits.length, wanted.length, `hits of query ${q}`);
     assert.equal(new Set(hits.map((hit) => hit.id)).size, hits.length, `query ${q} has an id twice`);
     hits.forEach(({ id, distance }, i) => {
-      close(distance, wanted[i]!.distance, `${metric}: place ${i} of query ${q}:`);
+      close(distance, wanted[i].distance, `${metric}: place ${i} of query ${q}:`);
       const vector = byId.get(id);
       assert.ok(vector !== undefined, `the id ${String(id)} is not one of those allowed`);
       close(distance, DISTANCES[metric](query, vector, arg), `${metric}: id ${String(id)} of query ${q}:`);

@@ -42,13 +42,13 @@ describe('lib: vectors in', () => {
     const expected = 'a Float32Array or an array of numbers or of vectors';
     const wrong: [unknown, string][] = [
       [new Float64Array(2), 'a Float64Array of 2'],
-      [new Int32Array(2), 'a Int32Array of 2'],
+      [new Int32Array(2), 'an Int32Array of 2'],
       ['1,2', '"1,2"'],
       [null, 'null'],
       [undefined, 'undefined'],
       [7, '7'],
-      [{}, 'a Object'],
-      [new ArrayBuffer(8), 'a ArrayBuffer'],
+      [{}, 'an Object'],
+      [new ArrayBuffer(8), 'an ArrayBuffer'],
     ];
     for (const [value, actual] of wrong) {
       const message = `v must be ${expected}, but is ${actual}.`;
@@ -249,7 +249,7 @@ describe('lib: vectors in', () => {
     const expected = 'a Buffer or Uint8Array';
     for (const [value, actual] of [
       ['text', '"text"'],
-      [new ArrayBuffer(8), 'a ArrayBuffer'],
+      [new ArrayBuffer(8), 'an ArrayBuffer'],
       [[1], 'an array of 1'],
       [undefined, 'undefined'],
     ] as const) {

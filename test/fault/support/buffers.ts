@@ -31,5 +31,5 @@ export function sharedFloats(n: number): Float32Array {
 /** A length-tracking view of a buffer that can shrink under it. */
 export function resizableFloats(n: number): Float32Array & { buffer: { resize(bytes: number): void } } {
   const buffer = new (ArrayBuffer as unknown as ResizableConstructor)(n * 4, { maxByteLength: n * 8 });
-  return new Float32Array(buffer) as Float32Array & { buffer: { resize(bytes: number): void } };
+  return new Float32Array(buffer);
 }

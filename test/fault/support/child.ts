@@ -40,7 +40,7 @@ const MINUTES = 3;
 
 export async function run(name: string, args: readonly string[] = [], options: RunOptions = {}): Promise<Ended> {
   const command = [...(options.prefix ?? []), process.execPath, ...(options.node ?? []), fixturePath(name), ...args];
-  const child = spawn(command[0]!, command.slice(1), {
+  const child = spawn(command[0], command.slice(1), {
     env: childEnvironment(options.env),
     stdio: ['ignore', 'pipe', 'pipe'],
   });

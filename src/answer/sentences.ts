@@ -1,0 +1,41 @@
+/** The sentences of a passage that can stand in an answer. */
+
+export interface Sentence {
+  text: string;
+  start: number;
+  end: number;
+}
+
+const LEAST_LETTERS = 12;
+const LONGEST = 480;
+/** A blank line or the start of a list item or heading ends a sentence that has no full stop. */
+const BLOCK = /\n\s*\n|\n(?=\s*(?:[-*+•]|\d+[.)]|#{1,6})\s)/g;
+const segmenter = new Intl.Segmenter('en', { granularity: 'sentence' });
+
+/** Marks of layout around a sentence that a quote can do without. */
+const EDGES = /^[\s#>*+•|-]+|[\s|]+$/g;
+
+function* blocks(text: string): Generator<[block: string, start: number]> {
+  let from = 0;
+  for (const match of text.matchAll(BLOCK)) {
+    yield [text.slice(from, match.index), from];
+    from = match.index;
+  }
+  yield [text.slice(from), from];
+}
+
+/** Sentences in order, with where they stand. What is too short, too long or without words is left out. */
+export function sentencesOf(text: string): Sentence[] {
+  const found: Sentence[] = [];
+  for (const [block, from] of blocks(text)) {
+    for (const { segment, index } of segmenter.segment(block)) {
+      const lead = segment.length - segment.replace(/^[\s#>*+•|-]+/, '').length;
+      const trimmed = segment.replace(EDGES, '');
+      const letters = trimmed.match(/\p{L}/gu)?.length ?? 0;
+      if (letters < LEAST_LETTERS || trimmed.length > LONGEST) continue;
+      const start = from + index + lead;
+      found.push({ text: trimmed, start, end: start + trimmed.length });
+    }
+  }
+  return found;
+}
