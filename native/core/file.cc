@@ -47,7 +47,6 @@ std::string target_of(std::string path) {
   const std::unique_ptr<char, decltype(&std::free)> target(realpath(path.c_str(), nullptr), &std::free);
   return target ? target.get() : path;
 }
-}
 
 }  // namespace
 
