@@ -1,3 +1,4 @@
+#include "core/describe.h"
 #include "core/faiss_file.h"
 
 #include <faiss/IndexFlat.h>
