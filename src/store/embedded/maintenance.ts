@@ -1,7 +1,9 @@
 /** A thread for one long job over the whole database: a copy, or a check of everything. It has a connection of its own. */
 import type Database from 'better-sqlite3';
+import type { JsonObject } from '../../document/types.js';
 import type { VerifyReport } from '../backend.js';
 import { openForReading } from './database.js';
+import { fieldsOf, type Field } from './fields.js';
 import { Meta } from './meta.js';
 import {
   checkChunk,
@@ -68,6 +70,7 @@ function checkDocuments(db: Database.Database, from: number, limit: number): Ver
   const buffer = new Float32Array(model.dim);
   const text = db.prepare<[number], string>('SELECT text FROM texts WHERE document = ?').pluck();
   const chunks = db.prepare<[number], ChunkRow>(selectChunks('WHERE document = ? ORDER BY id'));
+  const fields = db.prepare<[number], Field>('SELECT path, kind, value FROM fields WHERE document = ?');
   const problems: string[] = [];
   const attempt = (check: () => void): void => {
     try {
@@ -83,6 +86,8 @@ function checkDocuments(db: Database.Database, from: number, limit: number): Ver
   for (const row of rows) {
     attempt(() => checkDocument(db, row));
     attempt(() => checkText(db, row, text.get(row.number)));
+    if (!sameFields(row, fields.all(row.number)))
+      problems.push(`document ${String(row.number)}: fields are not those of its metadata`);
     const found = chunks.all(row.number);
     count += found.length;
     if (found.length !== row.chunks || (found[0]?.id ?? row.first_chunk) !== row.first_chunk) {
@@ -95,4 +100,11 @@ function checkDocuments(db: Database.Database, from: number, limit: number): Ver
   }
   const last = rows.at(-1);
   return { documents: rows.length, chunks: count, problems, ...(last !== undefined && { next: last.number + 1 }) };
+}
+
+function sameFields({ metadata }: DocumentRow, stored: readonly Field[]): boolean {
+  const texts = (list: readonly Field[]): string[] =>
+    list.map(({ path, kind, value }) => JSON.stringify([path, kind, value])).sort();
+  const wanted = texts(fieldsOf(JSON.parse(metadata) as JsonObject));
+  return texts(stored).join() === wanted.join();
 }

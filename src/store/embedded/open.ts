@@ -51,7 +51,9 @@ export async function openStore(folder: string, options: StoreOptions = {}): Pro
     const [first = reader, ...more] = searchers;
     const parts: Parts = { folder: path, choice, reader, searchers: [first, ...more], live };
     if (writer === undefined) return new EmbeddedStore(parts);
-    await sweepSnapshots(path, state.snapshot?.file);
+    await sweepSnapshots(path, state.snapshot?.file).catch((error: unknown) =>
+      warn(`Old snapshots stay: ${String(error)}`),
+    );
     const keeper = new SnapshotKeeper(path, live, choice, writer, warn);
     const lane = new Lane(writer, live, warn);
     lane.afterCommit = () => keeper.whenDue(lane);

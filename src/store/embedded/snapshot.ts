@@ -65,6 +65,6 @@ export async function saveSnapshot(
 /** Deletes every snapshot but one, and what interrupted saves have left. */
 export async function sweepSnapshots(folder: string, keep: string | undefined): Promise<void> {
   for (const name of await readdir(folder)) {
-    if (isSnapshotFile(name) && name !== keep) await rm(join(folder, name), { force: true });
+    if (isSnapshotFile(name) && name !== keep) await rm(join(folder, name), { recursive: true, force: true });
   }
 }
