@@ -32,8 +32,10 @@ bool sweep_in_place(Body& body, FairLock& lock) {
   if (body.rows.dead() == 0) return true;
   own_memory(index, lock);
   drop_unused_region(body, lock);
+  // Rows below `hole` are live, or will be once the moves noted so far are made.
+  int64_t hole = 0;
   auto last_live = [&](int64_t end) {
-    while (end > 0 && body.rows.is_dead(end - 1)) end--;
+    while (end > hole && body.rows.is_dead(end - 1)) end--;
     return end;
   };
   int64_t end = last_live(body.rows.rows());
@@ -44,7 +46,6 @@ bool sweep_in_place(Body& body, FairLock& lock) {
     std::lock_guard<FairLock> hold(lock);
     std::swap(body.rows, named);
   }
-  int64_t hole = 0;
   while (body.rows.dead() > 0) {
     // Which rows move is found without the lock: nobody else writes.
     std::vector<std::pair<int64_t, int64_t>> moves;

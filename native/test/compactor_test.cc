@@ -36,9 +36,9 @@ std::vector<float> vector_of(Body& body, int64_t id) {
 
 TEST(Compactor, SweepsArraysInPlaceAndLosesNothing) {
   for (const std::string factory : {"Flat", "SQ8", "PQ4x4", "PCA8,Flat", "SQ8,RFlat", "LSH"}) {
-    for (const double share : {0.0, 0.1, 0.6, 1.0}) {
+    for (const double share : {0.0, 0.1, 0.6, 0.9, 0.99, 0.999, 1.0}) {
       SCOPED_TRACE(factory + ", dead share " + std::to_string(share));
-      Random random(41);
+      Random random(static_cast<uint64_t>(41 + share * 1000));
       Body body = filled(factory, kDim, random.vectors(kRows, kDim));
       Body before;
       before.index = copy_index(*body.index);
@@ -55,6 +55,27 @@ TEST(Compactor, SweepsArraysInPlaceAndLosesNothing) {
         ASSERT_EQ(body.rows.find(id) >= 0, alive.count(id) > 0) << "id " << id;
         if (alive.count(id) == 0 || factory == "LSH") continue;
         ASSERT_EQ(vector_of(body, id), vector_of(before, id)) << "id " << id;
+      }
+    }
+  }
+}
+
+// The few that live move into holes below them, and count as live from then on.
+TEST(Compactor, KeepsTheFewThatLiveWhereverTheyLie) {
+  for (int64_t rows = 1; rows <= 9; rows++) {
+    for (int64_t pattern = 0; pattern < 1 << rows; pattern++) {
+      SCOPED_TRACE("rows " + std::to_string(rows) + ", live " + std::to_string(pattern));
+      Random random(44);
+      Body body = filled("Flat", kDim, random.vectors(rows, kDim));
+      for (int64_t row = 0; row < rows; row++) {
+        if ((pattern >> row & 1) == 0) body.rows.kill(row);
+      }
+      FairLock lock;
+      ASSERT_TRUE(sweep_in_place(body, lock));
+      ASSERT_EQ(body.rows.dead(), 0);
+      ASSERT_EQ(body.index->ntotal, body.rows.rows());
+      for (int64_t id = 0; id < rows; id++) {
+        ASSERT_EQ(body.rows.find(id) >= 0, (pattern >> id & 1) == 1) << "id " << id;
       }
     }
   }

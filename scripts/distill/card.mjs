@@ -7,16 +7,17 @@ const three = (value) => value.toFixed(3);
 
 /**
  * @param {object} facts
- * @param {import('../../src/embed/static/folder.ts').StaticModelInfo} facts.info
+ * @param {import('../../dist/src/embed/static/folder.js').StaticModelInfo} facts.info
  * @param {number} facts.tokens
+ * @param {number} facts.least texts that a word must be in
  * @param {Record<string, number>} facts.counts texts of each set
  * @param {number} facts.kept
- * @param {import('../../src/embed/fit/train.ts').TrainSettings} facts.settings
+ * @param {import('../../dist/src/embed/fit/train.js').TrainSettings} facts.settings
  * @param {Scores} facts.scores
  * @param {Scores} facts.teacher
  * @param {string} facts.date
  */
-export function modelCard({ info, tokens, counts, kept, settings, scores, teacher, date }) {
+export function modelCard({ info, tokens, least, counts, kept, settings, scores, teacher, date }) {
   const count = (/** @type {string} */ name) => Number(counts[name]).toLocaleString('en');
   const total = Object.values(counts)
     .reduce((sum, value) => sum + value, 0)
@@ -35,8 +36,8 @@ the sum of its tokens' vectors, brought to length 1. It was distilled from sente
 
 ## Scores
 
-Measured by \`npm run distill\` on the files in this folder. Settings were chosen on STS-B dev and SciFact's train queries only; no text of a test set, and no document of
-SciFact or Cranfield, was used to make the model.
+Measured by \`npm run distill\` on the files in this folder. Settings were chosen on STS-B dev and SciFact's train queries only; no text of a test or dev
+set, and no document of SciFact or Cranfield, was used to make the model. Sentences of STS-B's train split were (not their scores), so STS-B is not a foreign domain to it.
 
 | model | STS-B dev | STS-B test | SciFact train queries | SciFact test | Cranfield | Cranfield S@5 |
 |---|---|---|---|---|---|---|
@@ -48,20 +49,21 @@ STS-B: Spearman's correlation. SciFact, Cranfield: nDCG@10 of exact dense search
 ## How it was made
 
 1. **Tokens**: those of the teacher without unused ones and scripts that it knows by single letters only; and whole words that it splits, when they are in at
-   least four of the texts below. WordPiece finds them by itself, since it takes the longest match.
+   least ${least} of the texts at hand. WordPiece finds them by itself, since it takes the longest match.
 2. **Start**: the teacher's vector of each token alone, less the mean, in the ${info.dim} principal axes of all token vectors (not centred, so that cosines survive: they hold
    ${(kept * 100).toFixed(1)} % of the squared length), times 1e-4 / (1e-4 + the token's share of the text).
 3. **Fit**: the teacher embeds ${total} texts; Adam moves the rows so that the cosine between the sum of a text's rows and the teacher's vector of it grows
-   (loss 1 - cosine, ${settings.epochs} epochs, batches of ${settings.batch}, learning rate ${settings.learningRate} falling to 0).
+   (loss 1 - cosine, ${settings.epochs} epochs, batches of ${settings.batch}, learning rate ${settings.learningRate} falling to 0; texts of go, sents and paras come twice an epoch).
 4. **Store**: each row in ${info.bits} bits a number with a scale of its own.
 
 | texts | number | what |
 |---|---|---|
 | synth, synth2 | ${count('synth')} + ${count('synth2')} | lists of random words of the vocabulary; some with random endings |
-| synth3 | ${count('synth3')} | lists in which the words that the teacher splits stand beside those that it knows |
+| synth3, synth4 | ${count('synth3')} + ${count('synth4')} | lists in which the words that the teacher splits stand beside those that it knows |
 | mix | ${count('mix')} | real sentences with most content words exchanged for random ones |
 | examples, glosses | ${count('examples')} + ${count('glosses')} | example sentences and definitions of WordNet 3.0 |
 | go | ${count('go')} | terms and definitions of the Gene Ontology |
+| pairs | ${count('pairs')} | sentences of STS-B's train split that dev and test do not have, without their scores |
 | sents, paras | ${count('sents')} + ${count('paras')} | sentences and paragraphs of Debian's package descriptions |
 
 ## Notices

@@ -12,32 +12,44 @@ export const PLAN = {
   dim: 256,
   bits: /** @type {4 | 8} */ (4),
   /** A word that the teacher splits gets a row of its own when it is in so many texts. */
-  leastTexts: 4,
+  leastTexts: 3,
+  /** Those in so many texts are shown to the fit three times, the others twice. */
+  frequent: 4,
+  /** Sets that the fit sees so often in each epoch: real text is dear to teach, and the nearest to what is searched. */
+  repeat: /** @type {Record<string, number>} */ ({ sents: 2, paras: 2, go: 2 }),
   sets: {
     synth: Infinity,
     synth2: Infinity,
-    synth3: 20_000,
+    synth3: Infinity,
+    synth4: Infinity,
     mix: Infinity,
-    examples: 12_000,
-    go: 8000,
-    glosses: 15_000,
-    sents: 24_000,
-    paras: 7000,
+    examples: 10_000,
+    go: 4000,
+    glosses: 5000,
+    pairs: Infinity,
+    sents: 10_000,
+    paras: 5500,
   },
 };
 
 /**
  * @param {import('./teacher.mjs').Teacher} teacher
  * @param {(name: string, texts: readonly string[]) => Promise<Float32Array>} embed asks the teacher, or its cache
- * @param {{ onProgress: (name: string, progress: import('../../lib/types.ts').Progress) => void, signal: AbortSignal }} options
+ * @param {{ data: string, onProgress: (progress: import('../../dist/lib/index.js').Progress) => void }} options
  */
-export async function makeTable(teacher, embed, { onProgress, signal }) {
-  const { dim, bits, leastTexts } = PLAN;
-  const found = await trainingTexts(teacher.tokens);
+export async function makeTable(teacher, embed, { data, onProgress }) {
+  const { dim, bits, leastTexts, frequent } = PLAN;
+  const found = await trainingTexts(teacher.tokens, data);
   const kept = worthKeeping(teacher.tokens);
-  const real = [...found.paras, ...found.sents, ...found.go, ...found.glosses, ...found.examples];
-  const words = splitWords(real, Vocabulary.of(kept), leastTexts).map(({ word }) => word);
-  const sets = { ...found, synth3: rareWordLists(words, teacher.tokens) };
+  const real = [found.paras, found.sents, found.go, found.goNames, found.glosses, found.examples].flat();
+  const split = splitWords(real, Vocabulary.of(kept), leastTexts);
+  const words = split.map(({ word }) => word);
+  const often = split.filter(({ texts }) => texts >= frequent).length;
+  const sets = {
+    ...found,
+    synth3: rareWordLists(words.slice(0, often), teacher.tokens, { times: 3, seed: 7 }),
+    synth4: rareWordLists(words.slice(often), teacher.tokens, { times: 2, seed: 8 }),
+  };
 
   const tokenVectors = await embed('tokens', teacher.tokens);
   const wordVectors = await embed('words', words);
@@ -63,12 +75,15 @@ export async function makeTable(teacher, embed, { onProgress, signal }) {
   const counts = {};
   for (const [name, most] of Object.entries(PLAN.sets)) {
     const set = sets[/** @type {keyof typeof sets} */ (name)].slice(0, most);
-    parts.push(normaliseRows(project(await embed(name, set), axes), dim));
-    texts.push(...set);
+    const targets = normaliseRows(project(await embed(name, set), axes), dim);
+    for (let time = PLAN.repeat[name] ?? 1; time > 0; time--) {
+      parts.push(targets);
+      texts.push(...set);
+    }
     counts[name] = set.length;
   }
   const input = { vocabulary, dim, rows: start, texts, targets: joined(parts) };
-  const { rows, losses } = await fitTable(input, { signal, onProgress: (progress) => onProgress('fit', progress) });
+  const { rows, losses } = await fitTable(input, { onProgress });
   return {
     tokens,
     vocabulary,

@@ -4,7 +4,7 @@ import { evaluateRetrieval, evaluateSimilarity } from '../../dist/src/embed/eval
 import { readRetrievalSet, readSimilaritySet } from '../../dist/src/embed/evaluate/sets.js';
 
 /**
- * @param {import('../../src/embed/embedder.ts').Embedder} embedder
+ * @param {import('../../dist/src/embed/embedder.js').Embedder} embedder
  * @param {string} data
  * @returns {Promise<import('./card.mjs').Scores>}
  */

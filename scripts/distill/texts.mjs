@@ -1,6 +1,8 @@
 /** The texts that the small model is fitted on, by name. The same seed and the same package index give the same texts. */
+import { join } from 'node:path';
+import { readSimilaritySet } from '../../dist/src/embed/evaluate/sets.js';
 import { random } from '../../dist/src/embed/fit/random.js';
-import { isProse, oneLine, sentencesOf, varied } from './clean.mjs';
+import { isProse, oneLine, sentencesOf, varied, wordCount } from './clean.mjs';
 import { descriptionParagraphs, geneOntology, wordnet } from './sources.mjs';
 import { mixedSentences, pieceLists, wordLists } from './synthetic.mjs';
 
@@ -25,17 +27,20 @@ function wholeWords(tokens) {
  * @property {string[]} synth2 the same with endings
  * @property {string[]} mix real sentences with random words in them
  * @property {string[]} examples of WordNet
- * @property {string[]} go terms and definitions of the Gene Ontology
+ * @property {string[]} go definitions and long names of the Gene Ontology
+ * @property {string[]} goNames its short names
  * @property {string[]} glosses of WordNet
+ * @property {string[]} pairs sentences of STS-B's train split, without their scores
  * @property {string[]} sents sentences of package descriptions
  * @property {string[]} paras paragraphs of package descriptions
  */
 
 /**
  * @param {readonly string[]} tokens of the teacher's vocabulary
+ * @param {string} data the folder of benchmarks; only sentences of STS-B's train split are taken from it
  * @returns {Promise<Texts>}
  */
-export async function trainingTexts(tokens) {
+export async function trainingTexts(tokens, data) {
   const pick = random(20_251);
   const words = wholeWords(tokens);
   const pieces = tokens.filter((token) => /^##[a-z]{2,}$/.test(token)).map((token) => token.slice(2));
@@ -68,11 +73,32 @@ export async function trainingTexts(tokens) {
       random: pick,
     }),
     examples,
-    go,
+    // Names of less than six words teach little that definitions do not.
+    go: go.filter((text) => wordCount(text) >= 6),
+    goNames: go.filter((text) => wordCount(text) < 6),
     glosses,
+    pairs: await pairSentences(join(data, 'stsb')),
     sents: sents.slice(0, 45_000),
     paras: paras.slice(0, 11_000),
   };
+}
+
+/** Sentences of the train split that neither dev nor test has: some captions are in several. @param {string} folder */
+async function pairSentences(folder) {
+  const sentences = async (/** @type {string} */ split) => {
+    const { first, second } = await readSimilaritySet(join(folder, `${split}.jsonl`));
+    return [...first, ...second];
+  };
+  const measured = new Set([...(await sentences('dev')), ...(await sentences('test'))].map(plain));
+  return [...new Set(await sentences('train'))].filter((sentence) => !measured.has(plain(sentence)));
+}
+
+/** @param {string} sentence letters and digits alone */
+function plain(sentence) {
+  return sentence
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, ' ')
+    .trim();
 }
 
 /** @param {import('./sources.mjs').Synset} synset */
@@ -87,16 +113,17 @@ function termTexts({ term, definition, synonyms }) {
 }
 
 /**
- * Lists in which words that the teacher splits stand beside words that it knows, each word three times.
+ * Lists in which words that the teacher splits stand beside words that it knows.
  *
  * @param {readonly string[]} words that it splits
  * @param {readonly string[]} tokens of the teacher's vocabulary
+ * @param {{ times: number, seed: number }} options how often each word comes
  */
-export function rareWordLists(words, tokens) {
-  const pick = random(7);
+export function rareWordLists(words, tokens, { times, seed }) {
+  const pick = random(seed);
   const known = wholeWords(tokens);
   const texts = [];
-  for (let time = 0; time < 3; time++) {
+  for (let time = 0; time < times; time++) {
     const order = pick.shuffle([...words]);
     for (let from = 0; from < order.length;) {
       const count = 1 + pick.below(3);

@@ -48,7 +48,7 @@ export async function embedCached(teacher, file, texts, onProgress) {
       await handle.read(block, 0, count * recordBytes, at * recordBytes);
       for (let r = 0; r < count; r++) {
         const from = r * recordBytes;
-        const key = block.latin1Slice(from, from + KEY_BYTES);
+        const key = block.toString('latin1', from, from + KEY_BYTES);
         const rows = wanted.get(key);
         if (rows === undefined) continue;
         wanted.delete(key);

@@ -9,7 +9,7 @@ import { parseFilter, type FilterNode } from './filter.js';
 const MAX_K = 1_000;
 export const MAX_REACH = 10_000;
 /** Past it, a text is a document and not a question. */
-const MAX_QUERY = 20_000;
+const MAX_QUERY = 4_000;
 
 export interface SearchPlan {
   mode: SearchMode;

@@ -55,9 +55,9 @@ export function folders(): { make: () => string; copyOfModel: () => string } {
 export function cosine(a: Float32Array, b: Float32Array): number {
   let [both, aa, bb] = [0, 0, 0];
   a.forEach((value, i) => {
-    both += value * (b[i] as number);
+    both += value * b[i];
     aa += value * value;
-    bb += (b[i] as number) ** 2;
+    bb += b[i] ** 2;
   });
   return both / Math.sqrt(aa * bb);
 }

@@ -19,7 +19,7 @@ export async function evaluateSimilarity(
   const second = await embedder.embed(set.second, options);
   const cosines = set.scores.map((_, pair) => {
     let cosine = 0;
-    for (let d = pair * dim; d < (pair + 1) * dim; d++) cosine += (first[d] as number) * (second[d] as number);
+    for (let d = pair * dim; d < (pair + 1) * dim; d++) cosine += first[d] * second[d];
     return cosine;
   });
   return spearman(cosines, set.scores);

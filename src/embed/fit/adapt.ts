@@ -2,25 +2,22 @@
  * Fits a model to the texts of one collection: `quiver models fit`. A large model, the teacher, embeds the texts; the small one learns to say
  * of them what the teacher says, keeps what it knew of everything else, and stays as quick as it was.
  */
-import { setImmediate as nextTurn } from 'node:timers/promises';
-
-import { aborted, checkCall } from '../../../lib/calls.js';
-import { QuiverError, checkInteger, wrongArgument } from '../../../lib/errors.js';
+import { QuiverError, checkInteger } from '../../../lib/errors.js';
 import type { LongCallOptions } from '../../../lib/index.js';
+import { checkEmbed } from '../check.js';
 import type { Embedder } from '../embedder.js';
 import { neighbourAgreement } from '../evaluate/agreement.js';
-import type { StaticModel } from '../static/folder.js';
 import { StaticEmbedder } from '../static/embedder.js';
-import { quantise, type StaticTable, widen } from '../static/table.js';
+import type { StaticModel } from '../static/folder.js';
+import type { StaticTable } from '../static/table.js';
 import { Vocabulary } from '../static/vocabulary.js';
-import { alignedAxes } from './align.js';
-import { fitTable } from './fit.js';
-import { normaliseRows, project } from './pca.js';
+import { jobSettings } from './fit.js';
+import type { AdaptJob } from './messages.js';
 import { random } from './random.js';
-import { rowsFromPieces } from './start.js';
+import { inSharedMemory, runJob } from './thread.js';
 import type { TrainSettings } from './train.js';
-import { splitWords } from './vocabulary.js';
 
+/** Settings of the training default to 10 epochs, and to batches of a fortieth of the texts (16 to 256). */
 export interface AdaptOptions extends LongCallOptions, Partial<TrainSettings> {
   /** Name of the new model. Default: that of the old one with `-fitted`. */
   name?: string;
@@ -49,12 +46,14 @@ const FEWEST_TEXTS = 100;
 const HELD_OUT_ONE_IN = 10;
 const MOST_HELD_OUT = 1000;
 const DEFAULT_WORDS = 20_000;
+const DEFAULT_EPOCHS = 10;
+
+/** A small collection gets small batches, so that it too is learned in some hundreds of steps. */
+function defaultsFor(texts: number): Partial<TrainSettings> {
+  return { epochs: DEFAULT_EPOCHS, batch: Math.max(16, Math.min(256, Math.round(texts / 40))) };
+}
 
 function distinct(texts: readonly string[], seed: number): string[] {
-  if (!Array.isArray(texts)) throw wrongArgument('texts', 'an array of strings', texts);
-  texts.forEach((text: unknown, i) => {
-    if (typeof text !== 'string') throw wrongArgument(`texts[${i}]`, 'a string', text);
-  });
   const found = [...new Set(texts)].filter((text) => text.trim() !== '');
   if (found.length < FEWEST_TEXTS) {
     const message = `Fitting needs at least ${FEWEST_TEXTS} different texts, but there are ${found.length}. Add documents first.`;
@@ -66,19 +65,6 @@ function distinct(texts: readonly string[], seed: number): string[] {
   return random(seed).shuffle(found);
 }
 
-/** The model with rows for the words of the texts that it would split. Every vector stays what it was. */
-function grown(model: StaticModel, texts: readonly string[], least: number, most: number) {
-  const { dim, vocabulary } = model.table;
-  const words = splitWords(texts, vocabulary, least)
-    .slice(0, most)
-    .map(({ word }) => word);
-  const old = widen(model.table);
-  const rows = new Float32Array(old.length + words.length * dim);
-  rows.set(old);
-  rows.set(rowsFromPieces(words, vocabulary, old, dim), old.length);
-  return { words, rows, tokens: [...model.tokens, ...words] };
-}
-
 /** Errors: E_ARGUMENT (too few texts), E_RANGE, E_ABORTED, and those of the teacher. */
 export async function adaptModel(
   model: StaticModel,
@@ -86,41 +72,49 @@ export async function adaptModel(
   texts: readonly string[],
   options: AdaptOptions = {},
 ): Promise<Adapted> {
-  checkCall(options);
-  const { name, leastTexts = 4, mostWords = DEFAULT_WORDS, seed = 1, ...call } = options;
+  checkEmbed(texts, options);
+  const { name, leastTexts = 4, mostWords = DEFAULT_WORDS, seed = 1, signal, onProgress } = options;
   checkInteger('leastTexts', leastTexts, 1, 2 ** 31);
   checkInteger('mostWords', mostWords, 0, 1_000_000);
-  const { signal } = call;
   const given = { ...(signal && { signal }) };
+  const call = { ...given, ...(onProgress && { onProgress }) };
   const { dim } = model.table;
   const all = distinct(texts, seed);
   const heldOut = Math.min(MOST_HELD_OUT, Math.floor(all.length / HELD_OUT_ONE_IN));
 
-  const taught = await teacher.embed(all, { ...given, ...(call.onProgress && { onProgress: call.onProgress }) });
-  const before = await embedAll(model, all, given);
-  const axes = alignedAxes(taught, teacher.dim, before, dim);
-  await nextTurn();
-  if (signal?.aborted === true) throw aborted(signal);
-  const targets = normaliseRows(project(taught, axes), dim);
+  const taught = await inSharedMemory(await teacher.embed(all, call));
+  const own = await inSharedMemory(await embedAll(model, all, given));
+  const job: AdaptJob = {
+    kind: 'adapt',
+    table: { dim, rows: model.table.rows, scales: model.table.scales },
+    bits: model.info.bits,
+    tokens: model.tokens,
+    taught,
+    taughtDim: teacher.dim,
+    own,
+    heldOut,
+    leastTexts,
+    mostWords,
+    ...jobSettings({ ...defaultsFor(all.length - heldOut), ...options }),
+  };
+  const { words, vocabulary, rows, scales, losses } = await runJob(job, all, call);
+  const adapted = {
+    info: { ...model.info, name: name ?? `${model.info.name}-fitted`, teacher: teacher.model },
+    tokens: [...model.tokens, ...words],
+    table: { vocabulary: new Vocabulary(vocabulary), dim, rows, scales },
+  };
 
-  const learned = all.slice(heldOut);
-  const { words, rows: start, tokens } = grown(model, learned, leastTexts, mostWords);
-  const vocabulary = Vocabulary.of(tokens);
-  const input = { vocabulary, dim, rows: start, texts: learned, targets: targets.subarray(heldOut * dim) };
-  const { rows, losses } = await fitTable(input, { ...call, seed });
-  const table: StaticTable = { vocabulary, dim, ...quantise(rows, dim, model.info.bits) };
-  const info = { ...model.info, name: name ?? `${model.info.name}-fitted`, teacher: teacher.model };
-
-  const after = await embedAll({ info, table, tokens, fingerprint: '' }, all.slice(0, heldOut), given);
-  const theirs = { vectors: taught.subarray(0, heldOut * teacher.dim), dim: teacher.dim };
+  const aside = all.slice(0, heldOut);
+  const after = await embedAll({ ...adapted, fingerprint: 'not written yet' }, aside, given);
+  const theirs = { vectors: taught.slice(0, heldOut * teacher.dim), dim: teacher.dim };
   const agreement = {
-    before: await neighbourAgreement(theirs, { vectors: before.subarray(0, heldOut * dim), dim }),
+    before: await neighbourAgreement(theirs, { vectors: own.slice(0, heldOut * dim), dim }),
     after: await neighbourAgreement(theirs, { vectors: after, dim }),
   };
   return {
-    model: { info, tokens, table },
+    model: adapted,
     newWords: words.length,
-    texts: { learned: learned.length, heldOut },
+    texts: { learned: all.length - heldOut, heldOut },
     agreement,
     losses,
   };

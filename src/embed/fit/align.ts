@@ -10,8 +10,8 @@ function crossMoments(a: Float32Array, dimA: number, b: Float32Array, dimB: numb
   for (let i = 0; i < dimA; i++) {
     const row = new Float64Array(dimB);
     for (let n = 0; n < count; n++) {
-      const value = a[n * dimA + i] as number;
-      for (let j = 0; j < dimB; j++) row[j] = (row[j] as number) + value * (b[n * dimB + j] as number);
+      const value = a[n * dimA + i];
+      for (let j = 0; j < dimB; j++) row[j] = row[j] + value * b[n * dimB + j];
     }
     sums.setRow(i, Array.from(row));
   }

@@ -1,14 +1,10 @@
 /** Fits a table to a teacher's vectors, in a worker thread. `train.ts` has the mathematics. */
-import { setImmediate as nextTurn } from 'node:timers/promises';
-import { Worker } from 'node:worker_threads';
-
-import { aborted, checkCall } from '../../../lib/calls.js';
+import { checkCall } from '../../../lib/calls.js';
 import { QuiverError } from '../../../lib/errors.js';
 import type { LongCallOptions } from '../../../lib/index.js';
-import { progressReporter } from '../progress.js';
-import { shared } from '../static/memory.js';
 import type { Vocabulary } from '../static/vocabulary.js';
-import type { FitData, FitReport, FitTexts } from './messages.js';
+import type { FitJob } from './messages.js';
+import { inSharedMemory, runJob } from './thread.js';
 import type { TrainSettings } from './train.js';
 
 export interface FitInput {
@@ -37,8 +33,12 @@ export interface Fitted {
 /** Found on sentences and lists of words; the table depends on them little. */
 export const TRAIN_DEFAULTS: TrainSettings = { epochs: 5, batch: 256, learningRate: 3e-3, warmUp: 50 };
 
-/** Texts in one message to the worker. */
-const TEXTS_AT_ONCE = 500;
+/** The settings of a job, out of the options of a call. */
+export function jobSettings({ seed = 1, longestText = 256, epochs, batch, learningRate, warmUp }: FitOptions) {
+  const given = { epochs, batch, learningRate, warmUp };
+  const set = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  return { settings: { ...TRAIN_DEFAULTS, ...(set as Partial<TrainSettings>) }, seed, longestText };
+}
 
 function checkInput({ vocabulary, dim, rows, texts, targets }: FitInput): void {
   const check = (name: string, actual: number, expected: number): void => {
@@ -55,55 +55,19 @@ function checkInput({ vocabulary, dim, rows, texts, targets }: FitInput): void {
   });
 }
 
-function inSharedMemory(values: Float32Array): Float32Array {
-  const copy = shared(Float32Array, values.length);
-  copy.set(values);
-  return copy;
-}
-
 /** Errors: E_ARGUMENT, E_DIMENSION, E_ABORTED. */
 export async function fitTable(input: FitInput, options: FitOptions = {}): Promise<Fitted> {
   checkCall(options);
   checkInput(input);
-  const { signal, onProgress, seed = 1, longestText = 256, ...settings } = options;
-  const rows = inSharedMemory(input.rows);
-  const workerData: FitData = {
+  const rows = await inSharedMemory(input.rows);
+  const job: FitJob = {
+    kind: 'fit',
     vocabulary: input.vocabulary.parts,
     dim: input.dim,
     rows,
-    targets: inSharedMemory(input.targets),
-    settings: { ...TRAIN_DEFAULTS, ...settings },
-    seed,
-    longestText,
+    targets: await inSharedMemory(input.targets),
+    ...jobSettings(options),
   };
-  const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData, name: 'quiver-fit' });
-  let report: ((done: number) => void) | undefined;
-  let onAbort: (() => void) | undefined;
-  try {
-    const losses = new Promise<number[]>((resolve, reject) => {
-      onAbort = () => reject(aborted(signal as AbortSignal));
-      signal?.addEventListener('abort', onAbort, { once: true });
-      worker.once('error', reject);
-      worker.on('message', ({ step, steps, losses: found, done }: FitReport) => {
-        try {
-          report ??= progressReporter('fit', steps, { ...(onProgress && { onProgress }) });
-          if (!done) report(step);
-        } catch (thrown) {
-          reject(thrown as Error);
-        }
-        if (done) resolve(found);
-      });
-    });
-    losses.catch(() => undefined); // awaited below, after the texts are sent
-    for (let from = 0; from < input.texts.length && signal?.aborted !== true; from += TEXTS_AT_ONCE) {
-      const texts = input.texts.slice(from, from + TEXTS_AT_ONCE);
-      const message: FitTexts = { texts, last: from + TEXTS_AT_ONCE >= input.texts.length };
-      worker.postMessage(message);
-      await nextTurn();
-    }
-    return { losses: await losses, rows };
-  } finally {
-    if (onAbort !== undefined) signal?.removeEventListener('abort', onAbort);
-    await worker.terminate();
-  }
+  const { losses } = await runJob(job, input.texts, options);
+  return { rows, losses };
 }

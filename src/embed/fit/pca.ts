@@ -9,14 +9,14 @@ export function momentMatrix(vectors: Float32Array, dim: number): Float64Array {
   const sums = new Float64Array(dim * dim);
   const x = new Float64Array(dim);
   for (let from = 0; from < vectors.length; from += dim) {
-    for (let i = 0; i < dim; i++) x[i] = vectors[from + i] as number;
+    for (let i = 0; i < dim; i++) x[i] = vectors[from + i];
     for (let i = 0; i < dim; i++) {
-      const xi = x[i] as number;
+      const xi = x[i];
       const row = i * dim;
-      for (let j = i; j < dim; j++) sums[row + j] = (sums[row + j] as number) + xi * (x[j] as number);
+      for (let j = i; j < dim; j++) sums[row + j] = sums[row + j] + xi * x[j];
     }
   }
-  for (let i = 0; i < dim; i++) for (let j = 0; j < i; j++) sums[i * dim + j] = sums[j * dim + i] as number;
+  for (let i = 0; i < dim; i++) for (let j = 0; j < i; j++) sums[i * dim + j] = sums[j * dim + i];
   return sums;
 }
 
@@ -34,14 +34,13 @@ export function principalAxes(vectors: Float32Array, dim: number, to: number): A
   const moments = Matrix.from1DArray(dim, dim, momentMatrix(vectors, dim));
   const { realEigenvalues, eigenvectorMatrix } = new EigenvalueDecomposition(moments, { assumeSymmetric: true });
   const order = realEigenvalues.map((_, i) => i);
-  order.sort((a, b) => (realEigenvalues[b] as number) - (realEigenvalues[a] as number));
+  order.sort((a, b) => realEigenvalues[b] - realEigenvalues[a]);
   const chosen = order.slice(0, to);
   const matrix = new Float64Array(dim * chosen.length);
   chosen.forEach((column, c) => {
     for (let d = 0; d < dim; d++) matrix[d * chosen.length + c] = eigenvectorMatrix.get(d, column);
   });
-  const sum = (indices: readonly number[]): number =>
-    indices.reduce((all, i) => all + (realEigenvalues[i] as number), 0);
+  const sum = (indices: readonly number[]): number => indices.reduce((all, i) => all + realEigenvalues[i], 0);
   return { matrix, from: dim, to: chosen.length, kept: sum(chosen) / sum(order) };
 }
 
@@ -53,9 +52,9 @@ export function project(vectors: Float32Array, { matrix, from, to }: Axes): Floa
   for (let n = 0; n < count; n++) {
     sums.fill(0);
     for (let d = 0; d < from; d++) {
-      const value = vectors[n * from + d] as number;
+      const value = vectors[n * from + d];
       const row = d * to;
-      for (let c = 0; c < to; c++) sums[c] = (sums[c] as number) + value * (matrix[row + c] as number);
+      for (let c = 0; c < to; c++) sums[c] = sums[c] + value * matrix[row + c];
     }
     out.set(sums, n * to);
   }
@@ -66,9 +65,9 @@ export function project(vectors: Float32Array, { matrix, from, to }: Axes): Floa
 export function normaliseRows(vectors: Float32Array, dim: number): Float32Array {
   for (let from = 0; from < vectors.length; from += dim) {
     let squared = 0;
-    for (let d = 0; d < dim; d++) squared += (vectors[from + d] as number) ** 2;
+    for (let d = 0; d < dim; d++) squared += vectors[from + d] ** 2;
     const scale = squared > 0 ? 1 / Math.sqrt(squared) : 0;
-    for (let d = 0; d < dim; d++) vectors[from + d] = (vectors[from + d] as number) * scale;
+    for (let d = 0; d < dim; d++) vectors[from + d] = vectors[from + d] * scale;
   }
   return vectors;
 }

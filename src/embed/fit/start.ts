@@ -13,7 +13,7 @@ export function tokenShares(texts: readonly string[], vocabulary: Vocabulary): F
   let all = 0;
   for (const text of texts) {
     for (const id of tokenizer.encode(text)) {
-      shares[id] = (shares[id] as number) + 1;
+      shares[id] = shares[id] + 1;
       all++;
     }
   }
@@ -23,7 +23,7 @@ export function tokenShares(texts: readonly string[], vocabulary: Vocabulary): F
 /** The mean of all vectors. */
 export function meanVector(vectors: Float32Array, dim: number): Float64Array {
   const mean = new Float64Array(dim);
-  for (let i = 0; i < vectors.length; i++) mean[i % dim] = (mean[i % dim] as number) + (vectors[i] as number);
+  for (let i = 0; i < vectors.length; i++) mean[i % dim] = mean[i % dim] + vectors[i];
   return mean.map((sum) => (sum * dim) / vectors.length);
 }
 
@@ -38,12 +38,12 @@ export function rowsFromTeacher(
   shares: Float64Array,
 ): Float32Array {
   const rows = project(
-    vectors.map((value, i) => value - (mean[i % axes.from] as number)),
+    vectors.map((value, i) => value - mean[i % axes.from]),
     axes,
   );
   for (let token = 0; token < shares.length; token++) {
-    const weight = RARE / (RARE + (shares[token] as number));
-    for (let i = token * axes.to; i < (token + 1) * axes.to; i++) rows[i] = (rows[i] as number) * weight;
+    const weight = RARE / (RARE + shares[token]);
+    for (let i = token * axes.to; i < (token + 1) * axes.to; i++) rows[i] = rows[i] * weight;
   }
   return rows;
 }
@@ -59,7 +59,7 @@ export function rowsFromPieces(
   const out = new Float32Array(words.length * dim);
   words.forEach((word, w) => {
     for (const id of tokenizer.encode(word)) {
-      for (let d = 0; d < dim; d++) out[w * dim + d] = (out[w * dim + d] as number) + (rows[id * dim + d] as number);
+      for (let d = 0; d < dim; d++) out[w * dim + d] = out[w * dim + d] + rows[id * dim + d];
     }
   });
   return out;

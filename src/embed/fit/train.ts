@@ -13,7 +13,7 @@ export interface TokenTexts {
 export interface TrainSettings {
   epochs: number;
   batch: number;
-  /** Falls to 0 in a straight line, after `warmUp` steps of rising. */
+  /** Falls to 0 in a straight line, after `warmUp` steps of rising (at most a tenth of all). */
   learningRate: number;
   warmUp: number;
 }
@@ -48,13 +48,13 @@ interface Touched {
 function sumRows(input: TrainInput, text: number, sum: Float64Array): number {
   const { rows, dim, texts } = input;
   sum.fill(0);
-  const end = texts.starts[text + 1] as number;
-  for (let t = texts.starts[text] as number; t < end; t++) {
-    const from = (texts.ids[t] as number) * dim;
-    for (let d = 0; d < dim; d++) sum[d] = (sum[d] as number) + (rows[from + d] as number);
+  const end = texts.starts[text + 1];
+  for (let t = texts.starts[text]; t < end; t++) {
+    const from = texts.ids[t] * dim;
+    for (let d = 0; d < dim; d++) sum[d] = sum[d] + rows[from + d];
   }
   let squared = 0;
-  for (let d = 0; d < dim; d++) squared += (sum[d] as number) ** 2;
+  for (let d = 0; d < dim; d++) squared += sum[d] ** 2;
   return Math.sqrt(squared);
 }
 
@@ -62,20 +62,20 @@ function sumRows(input: TrainInput, text: number, sum: Float64Array): number {
 function lossGradient(input: TrainInput, text: number, sum: Float64Array, length: number, share: number): number {
   const { dim, targets } = input;
   let cosine = 0;
-  for (let d = 0; d < dim; d++) cosine += (sum[d] as number) * (targets[text * dim + d] as number);
+  for (let d = 0; d < dim; d++) cosine += sum[d] * targets[text * dim + d];
   cosine /= length;
   const scale = share / length;
   const own = cosine / length;
-  for (let d = 0; d < dim; d++) sum[d] = ((sum[d] as number) * own - (targets[text * dim + d] as number)) * scale;
+  for (let d = 0; d < dim; d++) sum[d] = (sum[d] * own - targets[text * dim + d]) * scale;
   return cosine;
 }
 
 /** The gradient of one text goes to the rows of all its tokens. */
 function spread(input: TrainInput, text: number, gradient: Float64Array, touched: Touched, step: number): void {
   const { dim, texts } = input;
-  const end = texts.starts[text + 1] as number;
-  for (let t = texts.starts[text] as number; t < end; t++) {
-    const row = texts.ids[t] as number;
+  const end = texts.starts[text + 1];
+  for (let t = texts.starts[text]; t < end; t++) {
+    const row = texts.ids[t];
     if (touched.stamp[row] !== step) {
       touched.stamp[row] = step;
       touched.place[row] = touched.count;
@@ -83,9 +83,9 @@ function spread(input: TrainInput, text: number, gradient: Float64Array, touched
       touched.gradient.fill(0, touched.count * dim, (touched.count + 1) * dim);
       touched.count++;
     }
-    const to = (touched.place[row] as number) * dim;
+    const to = touched.place[row] * dim;
     const sums = touched.gradient;
-    for (let d = 0; d < dim; d++) sums[to + d] = (sums[to + d] as number) + (gradient[d] as number);
+    for (let d = 0; d < dim; d++) sums[to + d] = sums[to + d] + gradient[d];
   }
 }
 
@@ -100,22 +100,22 @@ function adam(
   const { rows, dim } = input;
   const rateNow = (rate * Math.sqrt(1 - BETA2 ** step)) / (1 - BETA1 ** step);
   for (let place = 0; place < touched.count; place++) {
-    const to = (touched.rows[place] as number) * dim;
+    const to = touched.rows[place] * dim;
     const from = place * dim;
     for (let d = 0; d < dim; d++) {
-      const g = touched.gradient[from + d] as number;
-      const m = BETA1 * (mean[to + d] as number) + (1 - BETA1) * g;
-      const v = BETA2 * (variance[to + d] as number) + (1 - BETA2) * g * g;
+      const g = touched.gradient[from + d];
+      const m = BETA1 * mean[to + d] + (1 - BETA1) * g;
+      const v = BETA2 * variance[to + d] + (1 - BETA2) * g * g;
       mean[to + d] = m;
       variance[to + d] = v;
-      rows[to + d] = (rows[to + d] as number) - (rateNow * m) / (Math.sqrt(v) + EPSILON);
+      rows[to + d] = rows[to + d] - (rateNow * m) / (Math.sqrt(v) + EPSILON);
     }
   }
 }
 
 /** The most tokens that a batch can hold: the `batch` longest texts. */
 function mostTokens({ texts, batch }: TrainInput): number {
-  const lengths = texts.starts.slice(1).map((end, i) => end - (texts.starts[i] as number));
+  const lengths = texts.starts.slice(1).map((end, i) => end - texts.starts[i]);
   return lengths
     .sort()
     .slice(-batch)
@@ -129,6 +129,8 @@ export function train(input: TrainInput): void {
   const order = Int32Array.from(texts.starts.subarray(1).keys()).filter((i) => texts.starts[i + 1] !== texts.starts[i]);
   const perEpoch = Math.ceil(order.length / batch);
   const steps = perEpoch * epochs;
+  // A short fit must not be over before the rate has risen.
+  const rising = Math.max(1, Math.min(warmUp, Math.round(steps / 10)));
   const places = Math.min(tokens, mostTokens(input));
   const touched: Touched = {
     place: new Int32Array(tokens),
@@ -149,7 +151,7 @@ export function train(input: TrainInput): void {
       touched.count = 0;
       let loss = 0;
       for (let i = from; i < to; i++) {
-        const text = order[i] as number;
+        const text = order[i];
         const length = sumRows(input, text, sum);
         // Rows that cancel out have no direction to correct.
         if (length < 1e-12) continue;
@@ -157,7 +159,7 @@ export function train(input: TrainInput): void {
         spread(input, text, sum, touched, step);
       }
       const falling = learningRate * (1 - (step - 1) / steps);
-      adam(input, touched, mean, variance, step, falling * Math.min(1, step / warmUp));
+      adam(input, touched, mean, variance, step, falling * Math.min(1, step / rising));
       input.onBatch?.(step, steps, loss / (to - from));
     }
   }

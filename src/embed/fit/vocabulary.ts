@@ -1,6 +1,6 @@
 /** Which tokens a table has: those of the teacher that are worth a row, and whole words that it would split. */
 import { Tokenizer } from '../static/tokenizer.js';
-import { Vocabulary } from '../static/vocabulary.js';
+import type { Vocabulary } from '../static/vocabulary.js';
 
 /** ASCII, Latin, Greek, and the marks of ordinary punctuation. */
 const WORTH_A_ROW = /^[\u0021-\u024f\u0370-\u03ff\u2010-\u2027\u2030-\u205e\u20a0-\u20bf\u2122]+$/;

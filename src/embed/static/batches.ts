@@ -29,6 +29,8 @@ export function* batchesOf(texts: readonly string[], most = BATCH_UNITS): Genera
       const text: unknown = texts[next];
       if (typeof text !== 'string') throw wrongArgument(`texts[${next}]`, 'a string', text);
       const end = partEnd(text, position + room);
+      // Room for half a surrogate pair only: the text begins in the next batch.
+      if (end === position && text !== '') break;
       cut.texts.push(position === 0 && end === text.length ? text : text.slice(position, end));
       room -= end - position + UNITS_PER_TEXT;
       cut.open = end < text.length;

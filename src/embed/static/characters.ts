@@ -79,7 +79,7 @@ function fillBlock(unit: number): void {
 /** `kindOf[unit]`, after making sure that it is known. */
 export function kindOfUnit(unit: number): number {
   if (kindOf[unit] === UNKNOWN) fillBlock(unit);
-  return kindOf[unit] as number;
+  return kindOf[unit];
 }
 
 fillBlock(0);

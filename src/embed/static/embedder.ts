@@ -5,8 +5,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
-import { aborted, checkCall } from '../../../lib/calls.js';
+import { aborted } from '../../../lib/calls.js';
 import { QuiverError, wrongArgument } from '../../../lib/errors.js';
+import { checkEmbedOptions } from '../check.js';
 import type { EmbedOptions, Embedder } from '../embedder.js';
 import { progressReporter } from '../progress.js';
 import { type Cut, batchesOf } from './batches.js';
@@ -50,7 +51,8 @@ export class StaticEmbedder implements Embedder {
    * surrogates are left out. Errors: E_ARGUMENT, E_ABORTED, E_CLOSED, E_OUT_OF_MEMORY.
    */
   async embed(texts: readonly string[], options: EmbedOptions = {}): Promise<Float32Array> {
-    checkCall(options);
+    checkEmbedOptions(options);
+    // What is in it is checked as it is read: looking through millions of texts at once would hold the event loop.
     if (!Array.isArray(texts)) throw wrongArgument('texts', 'an array of strings', texts);
     if (this.closed) throw new QuiverError('E_CLOSED', `The model ${this.model} was closed. Open it again to embed.`);
     const work = this.run(texts, options);
@@ -104,7 +106,7 @@ export class StaticEmbedder implements Embedder {
     };
     let units = 0;
     for (let i = 0; i < texts.length; i++) {
-      const text = texts[i] as string;
+      const text = texts[i];
       encoder.begin(text);
       for (let more = true; more;) {
         more = encoder.advance(STEP_UNITS);

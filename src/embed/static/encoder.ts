@@ -39,9 +39,9 @@ export class Encoder {
     this.addTokens();
     const { sum, dim } = this;
     let squared = 0;
-    for (let d = 0; d < dim; d++) squared += (sum[d] as number) * (sum[d] as number);
+    for (let d = 0; d < dim; d++) squared += sum[d] * sum[d];
     const scale = squared > 0 ? 1 / Math.sqrt(squared) : 0;
-    for (let d = 0; d < dim; d++) into[at + d] = (sum[d] as number) * scale;
+    for (let d = 0; d < dim; d++) into[at + d] = sum[d] * scale;
   }
 
   /** A whole text at once. */
@@ -51,15 +51,28 @@ export class Encoder {
     this.finish(into, at);
   }
 
+  /** Four rows at a time: the sum is then read and written once for the four. */
   private addTokens(): void {
     const { sum, dim } = this;
     const { rows, scales } = this.table;
     const { ids, count } = this.tokenizer;
-    for (let t = 0; t < count; t++) {
-      const id = ids[t] as number;
-      const scale = scales[id] as number;
+    let t = 0;
+    for (; t + 4 <= count; t += 4) {
+      const [a, b, c, d] = [ids[t], ids[t + 1], ids[t + 2], ids[t + 3]];
+      const [scaleA, scaleB] = [scales[a], scales[b]];
+      const [scaleC, scaleD] = [scales[c], scales[d]];
+      const [fromA, fromB, fromC, fromD] = [a * dim, b * dim, c * dim, d * dim];
+      for (let i = 0; i < dim; i++) {
+        const left = scaleA * rows[fromA + i] + scaleB * rows[fromB + i];
+        const right = scaleC * rows[fromC + i] + scaleD * rows[fromD + i];
+        sum[i] = sum[i] + (left + right);
+      }
+    }
+    for (; t < count; t++) {
+      const id = ids[t];
+      const scale = scales[id];
       const from = id * dim;
-      for (let d = 0; d < dim; d++) sum[d] = (sum[d] as number) + scale * (rows[from + d] as number);
+      for (let i = 0; i < dim; i++) sum[i] = sum[i] + scale * rows[from + i];
     }
   }
 }

@@ -107,7 +107,7 @@ async function readConfig(folder: string): Promise<Config> {
 
 async function readVerified(folder: string, name: string, { files }: Config): Promise<Buffer> {
   const bytes = await readModelFile(folder, name);
-  const expected = files[name] as { bytes: number; sha256: string };
+  const expected = files[name];
   if (bytes.length !== expected.bytes) {
     throw corrupt(join(folder, name), `${expected.bytes} bytes`, `${bytes.length} bytes`);
   }
@@ -176,7 +176,8 @@ export async function writeStaticModel(
     await rm(folder, { recursive: true, force: true });
     await rename(temporary, folder);
   } catch (cause) {
-    await rm(temporary, { recursive: true, force: true });
+    // What hinders the writing may hinder this too; the first error is the one to tell.
+    await rm(temporary, { recursive: true, force: true }).catch(() => undefined);
     throw new QuiverError('E_IO', `Writing the model to ${folder} failed: ${(cause as Error).message}`, { cause });
   }
 }

@@ -53,11 +53,11 @@ export function quantise(rows: Float32Array, dim: number, bits: Bits): Pick<Stat
 }
 
 /** The rows with their full numbers again, to fit them further. */
-export function widen({ rows, scales, dim }: StaticTable): Float32Array {
+export function widen({ rows, scales, dim }: Omit<StaticTable, 'vocabulary'>): Float32Array {
   const wide = new Float32Array(rows.length);
   for (let row = 0; row < scales.length; row++) {
-    const scale = scales[row] as number;
-    for (let i = row * dim; i < (row + 1) * dim; i++) wide[i] = (rows[i] as number) * scale;
+    const scale = scales[row];
+    for (let i = row * dim; i < (row + 1) * dim; i++) wide[i] = rows[i] * scale;
   }
   return wide;
 }
@@ -67,7 +67,7 @@ export function packRows(rows: Int8Array, bits: Bits): Uint8Array {
   if (bits === 8) return new Uint8Array(rows);
   const bytes = new Uint8Array(rows.length / 2);
   for (let i = 0; i < bytes.length; i++) {
-    bytes[i] = ((rows[2 * i] as number) & 15) | (((rows[2 * i + 1] as number) & 15) << 4);
+    bytes[i] = (rows[2 * i] & 15) | ((rows[2 * i + 1] & 15) << 4);
   }
   return bytes;
 }
@@ -79,10 +79,13 @@ export function unpackRows(bytes: Uint8Array, bits: Bits): Int8Array {
     rows.set(new Int8Array(bytes.buffer, bytes.byteOffset, bytes.length));
     return rows;
   }
-  for (let i = 0; i < bytes.length; i++) {
-    const byte = bytes[i] as number;
-    rows[2 * i] = (byte << 28) >> 28;
-    rows[2 * i + 1] = (byte << 24) >> 28;
-  }
+  // Two numbers of a byte are written at once: a third of the time of opening goes here.
+  const pairs = new Uint16Array(rows.buffer);
+  for (let i = 0; i < bytes.length; i++) pairs[i] = PAIRS[bytes[i]];
   return rows;
 }
+
+/** The two numbers that each byte holds, as two bytes in the order of memory. */
+const PAIRS = new Uint16Array(
+  Int8Array.from({ length: 512 }, (_, i) => ((i >> 1) << (i % 2 === 0 ? 28 : 24)) >> 28).buffer,
+);

@@ -60,11 +60,11 @@ export class Tokenizer {
     const stop = Math.min(text.length, position + units);
     while (position < stop) {
       const unit = text.charCodeAt(position++);
-      let kind = kindOf[unit] as number;
+      let kind = kindOf[unit];
       if (kind > COMPLEX) kind = kindOfUnit(unit);
-      if (kind === LETTER) this.push(unitOf[unit] as number);
+      if (kind === LETTER) this.push(unitOf[unit]);
       else if (kind === SPACE) this.endWord();
-      else if (kind === ALONE) this.alone(unitOf[unit] as number);
+      else if (kind === ALONE) this.alone(unitOf[unit]);
       else if (kind === COMPLEX) position = this.readComplex(position - 1);
     }
     this.position = position;
@@ -92,7 +92,7 @@ export class Tokenizer {
 
   /** One character that is a surrogate pair or becomes several characters. Returns the position after it. */
   private readComplex(position: number): number {
-    const point = this.text.codePointAt(position) as number;
+    const point = this.text.codePointAt(position) ?? 0;
     const after = position + (point > 0xffff ? 2 : 1);
     const { kind, text } = normaliseCached(point);
     if (kind === SPACE || kind === ALONE) this.endWord();
@@ -129,9 +129,9 @@ export class Tokenizer {
       const seed = start === 0 ? WORD_SEED : PIECE_SEED;
       let end = Math.min(length, start + vocabulary.longest);
       hashes[start] = seed;
-      for (let i = start; i < end; i++) hashes[i + 1] = mix(hashes[i] as number, word[i] as number);
+      for (let i = start; i < end; i++) hashes[i + 1] = mix(hashes[i], word[i]);
       let id = -1;
-      for (; end > start && id < 0; end--) id = vocabulary.find(hashes[end] as number, word, start, end - start);
+      for (; end > start && id < 0; end--) id = vocabulary.find(hashes[end], word, start, end - start);
       if (id < 0) {
         this.count = first;
         this.ids[this.count++] = vocabulary.unknown;

@@ -63,15 +63,15 @@ export class Vocabulary {
   find(hash: number, units: Uint16Array, from: number, length: number): number {
     const { places, mask } = this;
     for (let place = firstPlace(hash, mask); ; place = (place + 1) & mask) {
-      const id = (places[place * 2 + 1] as number) - 1;
+      const id = places[place * 2 + 1] - 1;
       if (id < 0) return -1;
       if (places[place * 2] === hash && this.matches(id, units, from, length)) return id;
     }
   }
 
   private matches(id: number, units: Uint16Array, from: number, length: number): boolean {
-    const start = this.starts[id] as number;
-    if ((this.starts[id + 1] as number) - start !== length) return false;
+    const start = this.starts[id];
+    if (this.starts[id + 1] - start !== length) return false;
     for (let i = 0; i < length; i++) if (this.units[start + i] !== units[from + i]) return false;
     return true;
   }
@@ -96,32 +96,32 @@ function partsOf(tokens: readonly string[]): VocabularyParts {
     Uint16Array,
     tokens.reduce((sum, token) => sum + token.length, 0),
   );
-  const seen = new Set<string>();
-  let longest = 0;
+  const vocabulary = { places, units, starts, longest: 0, unknown: 0 };
+  const finder = new Vocabulary(vocabulary);
   tokens.forEach((token, id) => {
-    if (token === '' || token === CONTINUATION || seen.has(token)) throw unusable(token, id);
-    seen.add(token);
     const isPiece = token.startsWith(CONTINUATION);
     let hash = isPiece ? PIECE_SEED : WORD_SEED;
-    let end = starts[id] as number;
+    const start = starts[id];
+    let end = start;
     for (let i = isPiece ? CONTINUATION.length : 0; i < token.length; i++) {
       const unit = token.charCodeAt(i);
       units[end++] = unit;
       hash = mix(hash, unit);
     }
+    if (end === start || finder.find(hash, units, start, end - start) >= 0) throw unusable(token, id);
     starts[id + 1] = end;
-    longest = Math.max(longest, end - (starts[id] as number));
+    vocabulary.longest = Math.max(vocabulary.longest, end - start);
     let place = firstPlace(hash, count - 1);
     while (places[place * 2 + 1] !== 0) place = (place + 1) & (count - 1);
     places[place * 2] = hash;
     places[place * 2 + 1] = id + 1;
   });
-  const unknown = tokens.indexOf(UNKNOWN_TOKEN);
-  if (unknown < 0) {
+  vocabulary.unknown = tokens.indexOf(UNKNOWN_TOKEN);
+  if (vocabulary.unknown < 0) {
     throw new QuiverError('E_CORRUPT', `The vocabulary must hold ${UNKNOWN_TOKEN}, but does not.`, {
       expected: UNKNOWN_TOKEN,
       actual: `${tokens.length} other tokens`,
     });
   }
-  return { places, units, starts, longest, unknown };
+  return vocabulary;
 }

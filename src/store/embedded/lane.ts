@@ -68,6 +68,11 @@ export class Lane {
     return this.#enqueue<T>(signal, (resolve, reject) => ({ job: { run: () => work().then(resolve, reject) } }));
   }
 
+  /** Something is being done, or waits for it. */
+  get busy(): boolean {
+    return this.#running !== undefined;
+  }
+
   /** Refuses what comes, and waits for what is here. */
   async close(): Promise<void> {
     this.#closed = true;

@@ -42,7 +42,7 @@ export class Live {
     this.changed = changed;
     for (const resume of this.#waiting.splice(0)) resume();
     // Waits for the searches that still use it.
-    if (before !== index) void before.close();
+    if (before !== index) before.close().catch(() => undefined);
   }
 
   /** Lets those who wait for a state look again, when it will not come. */

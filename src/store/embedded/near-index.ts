@@ -59,7 +59,7 @@ export class NearIndex {
   cosines(vector: Float32Array, ids: readonly number[]): Map<number, number> {
     const cosines = new Map<number, number>();
     if (ids.length === 0) return cosines;
-    const found = this.#of().searchSync(vector, ids.length, { filter: { ids } });
+    const found = this.#of().searchSync(vector, ids.length, { filter: { ids }, exact: true });
     for (const { id, distance } of found.row(0)) cosines.set(Number(id), distance);
     return cosines;
   }

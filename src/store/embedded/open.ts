@@ -7,8 +7,7 @@ import type { Backend, ModelInfo, StoreOptions } from '../backend.js';
 import { checkModel, describeModel, modelMismatch } from '../errors.js';
 import { Lane } from './lane.js';
 import { Live } from './live.js';
-import type { ReaderCalls } from './reader.js';
-import type { Remote } from './rpc.js';
+import type { ReaderCalls, ReaderData } from './reader.js';
 import { SnapshotKeeper } from './snapshot-keeper.js';
 import { sweepSnapshots } from './snapshot.js';
 import { closeThreads, EmbeddedStore, type Parts } from './store.js';
@@ -39,9 +38,10 @@ export async function openStore(folder: string, options: StoreOptions = {}): Pro
         verify: options.verify ?? false,
         ...(model !== undefined && { model: { name: model.name, fingerprint: model.fingerprint, dim: model.dim } }),
       });
-  const start = (): Remote<ReaderCalls> => startStoreThread({ role: 'reader', folder: path, postings: POSTINGS_BYTES });
-  const reader = start();
-  const searchers = Array.from({ length: count - 1 }, start);
+  const forReading: ReaderData = { role: 'reader', folder: path, postings: POSTINGS_BYTES };
+  const check = options.verify === true ? 'all' : 'cheap';
+  const reader = startStoreThread<ReaderCalls>(readOnly ? { ...forReading, check } : forReading);
+  const searchers = Array.from({ length: count - 1 }, () => startStoreThread<ReaderCalls>(forReading));
   try {
     const state = await (writer?.call('open', undefined, { signal }) ?? reader.call('state', undefined, { signal }));
     if (model !== undefined) checkSame(path, state.model, model);
@@ -58,7 +58,9 @@ export async function openStore(folder: string, options: StoreOptions = {}): Pro
     const lane = new Lane(writer, live, warn);
     lane.afterCommit = () => keeper.whenDue(lane);
     // An index that was closed before it had grown into its kind goes on with it.
-    live.index.ready().catch((error: unknown) => warn(`The index stays as it is: ${String(error)}`));
+    live.index.ready().catch((error: unknown) => {
+      if (!live.index.closed) warn(`The index stays as it is: ${String(error)}`);
+    });
     return new EmbeddedStore({ ...parts, writing: { writer, lane, keeper } });
   } catch (error) {
     await closeThreads(writer, [reader, ...searchers]);

@@ -5,7 +5,7 @@ import type { ChunkText, DocumentPage, SearchAnswer } from '../backend.js';
 import type { FilterNode } from '../filter.js';
 import type { SearchPlan } from '../request.js';
 import { Corpus } from './corpus.js';
-import { openForReading } from './database.js';
+import { checkPages, openForReading } from './database.js';
 import { toSql } from './filter-sql.js';
 import { FilterBits } from './filters.js';
 import { KeywordSearch } from './keywords.js';
@@ -35,6 +35,8 @@ export interface ReaderData {
   folder: string;
   /** Bytes that posting lists may take. */
   postings: number;
+  /** Look the database over before anything is read of it: where no writer does. */
+  check?: 'cheap' | 'all';
 }
 
 export interface Changes {
@@ -75,8 +77,9 @@ export interface ReaderCalls {
   close(input: undefined): void;
 }
 
-export function openReader({ folder, postings }: ReaderData): { handlers: ReaderCalls; path: string } {
+export function openReader({ folder, postings, check }: ReaderData): { handlers: ReaderCalls; path: string } {
   const db = openForReading(folder);
+  if (check !== undefined) checkPages(db, check === 'all');
   const meta = new Meta(db);
   const tokenizer = new Tokenizer();
   const corpus = new Corpus(db, meta);

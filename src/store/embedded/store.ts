@@ -240,11 +240,14 @@ export class EmbeddedStore implements Backend {
 
   // --- life
 
-  /** A reader has seen `generation`: waits until it is served, or follows the process that wrote it. */
+  /**
+   * A reader has seen `generation`: waits until it is served, or follows the process that wrote it. (A writer that died between its commit
+   * and word of it leaves nothing to wait for.)
+   */
   async #catchUp(generation: number, options: CallOptions): Promise<void> {
     const { live, writing } = this.#parts;
     if (writing === undefined) await this.#follow(options);
-    else if (live.generation < generation) await live.changing();
+    else if (live.generation < generation && writing.lane.busy) await live.changing();
   }
 
   refresh(options: CallOptions = {}): Promise<number> {

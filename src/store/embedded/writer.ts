@@ -63,11 +63,16 @@ export function openWriter({ folder, create, model, verify }: WriterData): { han
 
 function handlersOf(db: Database.Database, meta: Meta, opened: State, release: () => void): WriterCalls {
   let documents = new DocumentWriter(db, opened.model);
+  let changed = false;
   /** The first change opens the transaction. Each one says what it took out. */
   const change = (work: (generation: number, removal: Removal) => void): Removal => {
-    if (!db.inTransaction) db.exec('BEGIN IMMEDIATE');
+    if (!db.inTransaction) {
+      db.exec('BEGIN IMMEDIATE');
+      changed = false;
+    }
     const removal: Removal = { documents: 0, chunks: [] };
     work(meta.number('generation') + 1, removal);
+    changed ||= removal.documents > 0;
     return removal;
   };
 
@@ -76,6 +81,7 @@ function handlersOf(db: Database.Database, meta: Meta, opened: State, release: (
     insert: (input) =>
       change((generation, removal) => {
         let { number, firstChunk } = input;
+        changed = true;
         for (const document of input.documents) {
           documents.remove(document.id, generation, removal);
           documents.insert(document, number, firstChunk);
@@ -89,6 +95,11 @@ function handlersOf(db: Database.Database, meta: Meta, opened: State, release: (
       }),
     commit({ nextDocument, nextChunk }) {
       const generation = meta.number('generation') + 1;
+      if (!changed) {
+        // Deletions of what was not there: the store is as it was, and whatever is cached of it holds.
+        db.exec('ROLLBACK');
+        return generation - 1;
+      }
       change(() => {
         meta.set('generation', generation);
         meta.set('next_document', nextDocument);

@@ -39,13 +39,14 @@ describe('embed/fit: a model fitted to a collection', () => {
     teacher = new StaticEmbedder(model);
     const { dim } = model.table;
     const kept = model.tokens
+      .slice(0, 12_000)
       .map((token, id) => ({ token, id }))
       .filter(({ token }) => token === '[UNK]' || token.length < 8);
     const wide = widen(model.table);
     const noise = random(2);
     const rows = new Float32Array(kept.length * dim);
     kept.forEach(({ id }, row) => {
-      for (let d = 0; d < dim; d++) rows[row * dim + d] = wide[id * dim + d]! + (noise.next() - 0.5) * 0.15;
+      for (let d = 0; d < dim; d++) rows[row * dim + d] = wide[id * dim + d] + (noise.next() - 0.5) * 0.15;
     });
     const tokens = kept.map(({ token }) => token);
     student = {
@@ -66,12 +67,11 @@ describe('embed/fit: a model fitted to a collection', () => {
       newWords,
       texts: counts,
     } = await adaptModel(student, teacher, texts, {
-      epochs: 12,
       onProgress: (progress) => seen.push(progress),
     });
     assert.ok(agreement.after > agreement.before + 0.05, `${agreement.before} before, ${agreement.after} after`);
-    assert.ok(losses.at(-1)! < losses[0]! / 2, losses.join(' '));
-    assert.equal(losses.length, 12);
+    assert.ok(losses.at(-1)! < losses[0] * 0.6, losses.join(' '));
+    assert.equal(losses.length, 10);
     assert.deepEqual(counts, { learned: 810, heldOut: 90 });
     assert.ok(newWords > 20, `${newWords} new words`);
     assert.equal(model.tokens.length, student.tokens.length + newWords);
@@ -86,22 +86,16 @@ describe('embed/fit: a model fitted to a collection', () => {
     assert.deepEqual(embedded, inMemory);
   });
 
-  it('gives the same model for the same seed', async () => {
-    const some = texts.slice(0, 150);
-    const [a, b] = [
-      await adaptModel(student, teacher, some, { epochs: 1 }),
-      await adaptModel(student, teacher, some, { epochs: 1 }),
-    ];
-    assert.deepEqual([...a.model.table.rows.subarray(0, 5000)], [...b.model.table.rows.subarray(0, 5000)]);
-  });
-
-  it('takes no new words when told so, and the name that it is given', async () => {
-    const { newWords, model } = await adaptModel(student, teacher, texts.slice(0, 150), {
-      epochs: 1,
-      mostWords: 0,
-      name: 'mine',
-    });
-    assert.deepEqual([newWords, model.info.name, model.tokens.length], [0, 'mine', student.tokens.length]);
+  it('gives the same model for the same seed; takes no new words when told so, and the name that it is given', async () => {
+    const options = { epochs: 1, mostWords: 0, name: 'mine' };
+    const first = await adaptModel(student, teacher, texts.slice(0, 150), options);
+    const second = await adaptModel(student, teacher, texts.slice(0, 150), options);
+    assert.deepEqual(
+      [first.newWords, first.model.info.name, first.model.tokens.length],
+      [0, 'mine', student.tokens.length],
+    );
+    assert.ok(first.model.table.rows.some((value, i) => value !== student.table.rows[i]));
+    assert.deepEqual([...second.model.table.rows], [...first.model.table.rows]);
   });
 
   it('is aborted in the middle of the fit', async () => {
@@ -118,7 +112,7 @@ describe('embed/fit: a model fitted to a collection', () => {
   });
 
   it('refuses fewer texts than a fit can learn from', async () => {
-    const many = [...texts.slice(0, 99), texts[0]!, ' '];
+    const many = [...texts.slice(0, 99), texts[0], ' '];
     await fails(adaptModel(student, teacher, many), {
       code: 'E_ARGUMENT',
       message: 'Fitting needs at least 100 different texts, but there are 99. Add documents first.',

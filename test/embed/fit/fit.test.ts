@@ -1,25 +1,26 @@
 import { strict as assert } from 'node:assert';
 
+import type { Progress } from '../../../lib/index.js';
 import { fitTable } from '../../../src/embed/fit/fit.js';
 import { random } from '../../../src/embed/fit/random.js';
 import { Vocabulary } from '../../../src/embed/static/vocabulary.js';
 import { fails } from '../support.js';
 
-const tokens = ['[UNK]', ...'abcdefghijklmnopqrstuvwxyz'];
+const tokens = ['[UNK]', ...'abcdefghijklmnopqrstuvwxyz'.split(/(?=.)/)];
 const vocabulary = Vocabulary.of(tokens);
 const dim = 6;
 const pick = random(4);
 const numbers = (n: number): Float32Array => Float32Array.from({ length: n }, () => pick.next() - 0.5);
 const texts = Array.from({ length: 1200 }, () =>
-  Array.from({ length: 1 + pick.below(5) }, () => tokens[1 + pick.below(26)]!).join(' '),
+  Array.from({ length: 1 + pick.below(5) }, () => tokens[1 + pick.below(26)]).join(' '),
 );
 const hidden = numbers(tokens.length * dim);
 const targets = new Float32Array(texts.length * dim);
 texts.forEach((text, i) => {
   const sum = new Float64Array(dim);
   for (const token of text.split(' '))
-    for (let d = 0; d < dim; d++) sum[d] = sum[d]! + hidden[tokens.indexOf(token) * dim + d]!;
-  for (let d = 0; d < dim; d++) targets[i * dim + d] = sum[d]! / Math.hypot(...sum);
+    for (let d = 0; d < dim; d++) sum[d] = sum[d] + hidden[tokens.indexOf(token) * dim + d];
+  for (let d = 0; d < dim; d++) targets[i * dim + d] = sum[d] / Math.hypot(...sum);
 });
 const input = { vocabulary, dim, rows: numbers(tokens.length * dim), texts, targets };
 
@@ -29,9 +30,17 @@ describe('embed/fit: the fit in its thread', () => {
     const options = { epochs: 20, batch: 32, learningRate: 0.02, seed: 5 };
     const { rows, losses } = await fitTable(input, options);
     assert.equal(losses.length, 20);
-    assert.ok(losses[0]! > 0.1 && losses[19]! < 0.02, losses.join(' '));
+    assert.ok(losses[0] > 0.1 && losses[19] < 0.02, losses.join(' '));
     assert.deepEqual(input.rows, start);
     assert.deepEqual([...(await fitTable(input, options)).rows], [...rows]);
+  });
+
+  it('reports progress up to the end, and ends at once when no text has a token', async () => {
+    const seen: Progress[] = [];
+    await fitTable(input, { epochs: 2, onProgress: (progress) => seen.push(progress) });
+    assert.deepEqual(seen.at(-1), { phase: 'fit', done: 10, total: 10 });
+    const nothing = { ...input, texts: ['', ' '], targets: targets.slice(0, 2 * dim) };
+    assert.deepEqual([...(await fitTable(nothing)).rows], [...input.rows]);
   });
 
   it('rejects with what a progress callback throws', async () => {

@@ -16,7 +16,7 @@ function flat(count: number, noise: number): Float32Array {
     const weights = numbers(5);
     for (let d = 0; d < 12; d++) {
       out[n * 12 + d] = weights.reduce(
-        (sum, weight, b) => sum + weight * base[b * 12 + d]!,
+        (sum, weight, b) => sum + weight * base[b * 12 + d],
         noise * (pick.next() - 0.5),
       );
     }
@@ -46,13 +46,13 @@ describe('embed/fit: axes', () => {
     for (let a = 0; a < to; a++) {
       for (let b = 0; b < to; b++) {
         let dot = 0;
-        for (let d = 0; d < 12; d++) dot += matrix[d * to + a]! * matrix[d * to + b]!;
+        for (let d = 0; d < 12; d++) dot += matrix[d * to + a] * matrix[d * to + b];
         assert.ok(Math.abs(dot - (a === b ? 1 : 0)) < 1e-9, `axes ${a} and ${b}: ${dot}`);
       }
     }
     const energy = new Float64Array(6);
     project(vectors, principalAxes(vectors, 12, 6)).forEach(
-      (value, i) => (energy[i % 6] = energy[i % 6]! + value * value),
+      (value, i) => (energy[i % 6] = energy[i % 6] + value * value),
     );
     assert.deepEqual(
       [...energy],

@@ -19,11 +19,11 @@ function problem(count: number, seed: number) {
     for (let t = 1 + pick.below(6); t > 0; t--) {
       const id = pick.below(tokens);
       ids.push(id);
-      for (let d = 0; d < dim; d++) sum[d] = sum[d]! + hidden[id * dim + d]!;
+      for (let d = 0; d < dim; d++) sum[d] = sum[d] + hidden[id * dim + d];
     }
     starts[text + 1] = ids.length;
     const length = Math.hypot(...sum);
-    for (let d = 0; d < dim; d++) targets[text * dim + d] = sum[d]! / length;
+    for (let d = 0; d < dim; d++) targets[text * dim + d] = sum[d] / length;
   }
   return { texts: { ids: Int32Array.from(ids), starts }, targets, rows: numbers(tokens * dim) };
 }
@@ -33,11 +33,11 @@ function loss({ rows, texts, targets }: Pick<ReturnType<typeof problem>, 'rows' 
   const count = texts.starts.length - 1;
   for (let text = 0; text < count; text++) {
     const total = new Float64Array(dim);
-    for (let t = texts.starts[text]!; t < texts.starts[text + 1]!; t++) {
-      for (let d = 0; d < dim; d++) total[d] = total[d]! + rows[texts.ids[t]! * dim + d]!;
+    for (let t = texts.starts[text]; t < texts.starts[text + 1]; t++) {
+      for (let d = 0; d < dim; d++) total[d] = total[d] + rows[texts.ids[t] * dim + d];
     }
     let cosine = 0;
-    for (let d = 0; d < dim; d++) cosine += (total[d]! * targets[text * dim + d]!) / Math.hypot(...total);
+    for (let d = 0; d < dim; d++) cosine += (total[d] * targets[text * dim + d]) / Math.hypot(...total);
     sum += 1 - cosine;
   }
   return sum / count;
@@ -65,7 +65,7 @@ describe('embed/fit: training', () => {
     const slopes = before.map((_, i) => {
       const at = (value: number): number => {
         const rows = Float32Array.from(before);
-        rows[i] = rows[i]! + value;
+        rows[i] = rows[i] + value;
         return loss({ ...given, rows });
       };
       return (at(step) - at(-step)) / (2 * step);
@@ -75,7 +75,7 @@ describe('embed/fit: training', () => {
     slopes.forEach((slope, i) => {
       if (Math.abs(slope) < 1e-3) return;
       checked++;
-      assert.ok(Math.abs(given.rows[i]! - before[i]! + Math.sign(slope) * 1e-4) < 2e-6, `number ${i}, slope ${slope}`);
+      assert.ok(Math.abs(given.rows[i] - before[i] + Math.sign(slope) * 1e-4) < 2e-6, `number ${i}, slope ${slope}`);
     });
     assert.ok(checked > tokens, `${checked} slopes were steep enough`);
   });

@@ -90,7 +90,7 @@ describe('embed/static: the embedder', () => {
       `end ${i} `.repeat(30_000),
     ]);
     const all = await Promise.all(lists.map((texts) => embedder.embed(texts)));
-    all.forEach((vectors, i) => assert.deepEqual(vectors, plain(lists[i]!)));
+    all.forEach((vectors, i) => assert.deepEqual(vectors, plain(lists[i])));
   });
 
   it('lets the event loop turn while it works', async () => {
@@ -112,7 +112,7 @@ describe('embed/static: the embedder', () => {
     const seen: Progress[] = [];
     await embedder.embed(sentences(8000), { onProgress: (progress) => seen.push(progress) });
     assert.ok(seen.every(({ phase, total }) => phase === 'embed' && total === 8000));
-    assert.ok(seen.every(({ done }, i) => i === 0 || done >= seen[i - 1]!.done));
+    assert.ok(seen.every(({ done }, i) => i === 0 || done >= seen[i - 1].done));
     assert.equal(seen.filter(({ done }) => done === 8000).length, 1);
     assert.equal(seen.at(-1)?.done, 8000);
   });

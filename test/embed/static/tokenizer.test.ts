@@ -125,7 +125,7 @@ describe('embed/static: the tokenizer', () => {
 
   it('agrees with the real one on tokens glued together, where the greedy match matters', async () => {
     const next = random(5);
-    const piece = (): string => (tokens[Math.floor(next() * tokens.length)] as string).replace(/^##/, '');
+    const piece = (): string => tokens[Math.floor(next() * tokens.length)].replace(/^##/, '');
     const texts = Array.from({ length: 5000 }, () =>
       Array.from({ length: 1 + Math.floor(next() * 4) }, piece).join(''),
     );
