@@ -288,9 +288,13 @@ export class Index {
     return now(() => native.share());
   }
 
-  /** Waits for what goes on behind the scenes: moves between tiers, compaction, the check of a mapped file. */
+  /**
+   * Waits for what goes on behind the scenes: moves between tiers (one that is due begins now, as after opening a file that was
+   * saved before its move), compaction, the check of a mapped file.
+   */
   async ready(): Promise<void> {
     const handle = Index.#of(this);
+    handle.auto?.grow();
     await handle.auto?.settled();
     // Not a call that the close waits for: what it waits for ends with the close.
     if (handle.closing === undefined) await call((_, number) => handle.native.whenQuiet(number));

@@ -53,7 +53,7 @@ export function uniform(count: number, dim: number, seed: number): Float32Array 
 }
 
 /** A small generator with a seed, so that every run measures the same vectors. */
-function mulberry32(seed: number): () => number {
+export function mulberry32(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;

@@ -36,9 +36,9 @@ std::vector<float> vector_of(Body& body, int64_t id) {
 
 TEST(Compactor, SweepsArraysInPlaceAndLosesNothing) {
   for (const std::string factory : {"Flat", "SQ8", "PQ4x4", "PCA8,Flat", "SQ8,RFlat", "LSH"}) {
-    for (const double share : {0.0, 0.1, 0.6, 1.0}) {
+    for (const double share : {0.0, 0.1, 0.6, 0.9, 0.99, 0.999, 1.0}) {
       SCOPED_TRACE(factory + ", dead share " + std::to_string(share));
-      Random random(41);
+      Random random(static_cast<uint64_t>(41 + share * 1000));
       Body body = filled(factory, kDim, random.vectors(kRows, kDim));
       Body before;
       before.index = copy_index(*body.index);
