@@ -1,0 +1,128 @@
+/** CSV, whatever sign parts its cells. With a column for text a row is a document; otherwise the whole table is one. */
+import { pipeline, Readable } from 'node:stream';
+import { CsvError, parse } from 'csv-parse';
+import type { JsonObject, JsonValue } from '../../document/types.js';
+import { fileError } from '../../vectors/errors.js';
+import { createDecoder } from '../encoding.js';
+import { reencode } from './lines.js';
+import { toRecord } from './records.js';
+import type { FieldNames, RecordResult } from './records.js';
+
+export interface CsvRow {
+  /** The line on which it ends, from 1. */
+  line: number;
+  cells: string[];
+}
+
+const SEPARATORS = [',', ';', '\t', '|'];
+const FIRST_LINE = 64 * 1024;
+
+/** The rows of a table, piece by piece. Errors while it is read: E_CORRUPT, E_RANGE. */
+export async function* readCsv(
+  name: string,
+  parts: AsyncIterable<Buffer>,
+  encoding: string,
+  maxRecordBytes: number,
+): AsyncGenerator<CsvRow, void> {
+  const bytes = (encoding === 'utf-8' ? parts : reencode(parts, createDecoder(encoding)))[Symbol.asyncIterator]();
+  const first = await bytes.next();
+  if (first.done === true) return;
+  const parser = parse({
+    bom: true,
+    delimiter: separator(first.value),
+    info: true,
+    max_record_size: maxRecordBytes,
+    relax_column_count: true,
+    relax_quotes: true,
+    skip_empty_lines: true,
+  });
+  // The parser tells all errors, those of the file too, to whoever iterates over it.
+  pipeline(Readable.from(rejoin(first.value, bytes), { objectMode: false }), parser, () => undefined);
+  try {
+    for await (const row of parser as AsyncIterable<{ record: string[]; info: { lines: number } }>) {
+      yield { line: row.info.lines, cells: row.record };
+    }
+  } catch (error) {
+    throw error instanceof CsvError ? csvFailure(name, error, maxRecordBytes) : error;
+  }
+}
+
+async function* rejoin(first: Buffer, rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer, void> {
+  try {
+    yield first;
+    for (let next = await rest.next(); next.done !== true; next = await rest.next()) yield next.value;
+  } finally {
+    await rest.return?.();
+  }
+}
+
+function csvFailure(name: string, error: CsvError, maxRecordBytes: number): Error {
+  const at = `line ${String((error as unknown as { lines?: number }).lines ?? 1)}`;
+  if (error.code === 'CSV_MAX_RECORD_SIZE') {
+    return fileError('E_RANGE', name, 'the row is too long', {
+      at,
+      expected: `at most ${maxRecordBytes} bytes`,
+      actual: 'more',
+      hint: 'Look for a quotation mark that is never closed; raise maxRecordBytes if the row is right',
+    });
+  }
+  return fileError('E_CORRUPT', name, `the table is damaged (${error.message})`, { at });
+}
+
+/** The sign that most often parts the cells of the first line. */
+function separator(head: Buffer): string {
+  const line = /^[^\n]*/.exec(head.toString('utf8', 0, FIRST_LINE).replace(/"(?:[^"]|"")*"/g, '""'))?.[0] ?? '';
+  let best = ',';
+  let most = 0;
+  for (const sign of SEPARATORS) {
+    const count = line.split(sign).length - 1;
+    if (count > most) [best, most] = [sign, count];
+  }
+  return best;
+}
+
+/** The names of the columns, each only once. */
+export function columnNames(cells: readonly string[]): string[] {
+  const names: string[] = [];
+  for (const cell of cells) {
+    const name = cell.trim() || `column_${names.length + 1}`;
+    let unique = name;
+    for (let count = 2; names.includes(unique); count++) unique = `${name}_${count}`;
+    names.push(unique);
+  }
+  return names;
+}
+
+/** A row as a document. Its hash is that of its cells. */
+export function rowRecord({ line, cells }: CsvRow, names: readonly string[], fields: FieldNames): RecordResult {
+  const special = new Set([fields.id, fields.title, fields.text]);
+  const record: JsonObject = Object.fromEntries(
+    cells.flatMap((cell, column): [string, JsonValue][] => {
+      const name = names[column] ?? `column_${column + 1}`;
+      if (cell === '') return [];
+      return [[name, special.has(name) ? cell : cellValue(cell)]];
+    }),
+  );
+  return { line, record: toRecord(record, fields, JSON.stringify(cells)) };
+}
+
+/** A number where it is written as JavaScript would write it, so that 007 and +41 stay what they are. */
+function cellValue(cell: string): JsonValue {
+  const number = Number(cell);
+  return Number.isFinite(number) && String(number) === cell ? number : cell;
+}
+
+/** Whether a first row names the columns: names differ, and are no numbers. */
+function areNames(cells: readonly string[]): boolean {
+  return new Set(cells).size === cells.length && cells.every((cell) => cell.trim() !== '' && Number.isNaN(Number(cell)));
+}
+
+/** The text of a whole table: a line each row, each cell with the name of its column. */
+export function tableText(rows: readonly CsvRow[]): string {
+  const [first, ...rest] = rows.map(({ cells }) => cells.map((cell) => cell.replace(/\s+/g, ' ').trim()));
+  if (first === undefined) return '';
+  if (rest.length === 0 || !areNames(first)) return [first, ...rest].map((cells) => cells.join(' | ')).join('\n');
+  const line = (cells: readonly string[]): string =>
+    cells.flatMap((cell, column) => (cell === '' ? [] : [`${first[column] ?? `column_${column + 1}`}: ${cell}`])).join('; ');
+  return rest.map(line).join('\n');
+}
