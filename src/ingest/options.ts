@@ -8,6 +8,8 @@ import { canDecode } from './encoding.js';
 import type { IngestOptions } from './types.js';
 
 export const MEBIBYTE = 2 ** 20;
+/** Of a file that is read whole: some of them grow in memory to several times their size. */
+export const MAX_BYTES = 64 * MEBIBYTE;
 const MOST_WORKERS = 8;
 const MAX_CONCURRENCY = 256;
 

@@ -1,6 +1,7 @@
 /** CSV, whatever sign parts its cells. With a column for text a row is a document; otherwise the whole table is one. */
 import { pipeline, Readable } from 'node:stream';
 import { CsvError, parse } from 'csv-parse';
+import type { QuiverError } from '../../../lib/errors.js';
 import type { JsonObject, JsonValue } from '../../document/types.js';
 import { fileError } from '../../vectors/errors.js';
 import { createDecoder } from '../encoding.js';
@@ -17,13 +18,19 @@ export interface CsvRow {
 const SEPARATORS = [',', ';', '\t', '|'];
 const FIRST_LINE = 64 * 1024;
 
-/** The rows of a table, piece by piece. Errors while it is read: E_CORRUPT, E_RANGE. */
+/** Why there are no more rows: where the next one would begin nobody can tell. */
+export interface CsvFailure {
+  line: number;
+  error: QuiverError;
+}
+
+/** The rows of a table, piece by piece. */
 export async function* readCsv(
   name: string,
   parts: AsyncIterable<Buffer>,
   encoding: string,
   maxRecordBytes: number,
-): AsyncGenerator<CsvRow, void> {
+): AsyncGenerator<CsvRow | CsvFailure, void> {
   const bytes = (encoding === 'utf-8' ? parts : reencode(parts, createDecoder(encoding)))[Symbol.asyncIterator]();
   const first = await bytes.next();
   if (first.done === true) return;
@@ -43,7 +50,8 @@ export async function* readCsv(
       yield { line: row.info.lines, cells: row.record };
     }
   } catch (error) {
-    throw error instanceof CsvError ? csvFailure(name, error, maxRecordBytes) : error;
+    if (!(error instanceof CsvError)) throw error;
+    yield csvFailure(name, error, maxRecordBytes);
   }
 }
 
@@ -56,17 +64,20 @@ async function* rejoin(first: Buffer, rest: AsyncIterator<Buffer>): AsyncGenerat
   }
 }
 
-function csvFailure(name: string, error: CsvError, maxRecordBytes: number): Error {
-  const at = `line ${String((error as unknown as { lines?: number }).lines ?? 1)}`;
-  if (error.code === 'CSV_MAX_RECORD_SIZE') {
-    return fileError('E_RANGE', name, 'the row is too long', {
-      at,
-      expected: `at most ${maxRecordBytes} bytes`,
-      actual: 'more',
-      hint: 'Look for a quotation mark that is never closed; raise maxRecordBytes if the row is right',
-    });
+function csvFailure(name: string, error: CsvError, maxRecordBytes: number): CsvFailure {
+  const { lines } = error as unknown as { lines?: unknown };
+  const line = typeof lines === 'number' ? lines : 1;
+  const at = `line ${line}`;
+  if (error.code !== 'CSV_MAX_RECORD_SIZE') {
+    return { line, error: fileError('E_CORRUPT', name, `the table is damaged (${error.message})`, { at }) };
   }
-  return fileError('E_CORRUPT', name, `the table is damaged (${error.message})`, { at });
+  const tooLong = fileError('E_RANGE', name, 'the row is too long', {
+    at,
+    expected: `at most ${maxRecordBytes} bytes`,
+    actual: 'more',
+    hint: 'Look for a quotation mark that is never closed; raise maxRecordBytes if the row is right',
+  });
+  return { line, error: tooLong };
 }
 
 /** The sign that most often parts the cells of the first line. */

@@ -48,7 +48,7 @@ export function toRecord(record: JsonObject, fields: FieldNames, source: string 
   return {
     id: id === undefined ? undefined : cleanText(id).trim(),
     title: title === undefined ? undefined : cleanText(title).replace(/\s+/g, ' ').trim(),
-    text: cleanText(own ?? inWords(record)),
+    text: cleanText(own ?? (fields.text === undefined ? inWords(record, fields.id) : (title ?? ''))),
     metadata: Object.fromEntries(entries.flatMap(unwrapped)),
     hash: createHash('sha256').update(source).digest('hex'),
   };
@@ -63,8 +63,9 @@ function plain(value: JsonValue | undefined): string | undefined {
 }
 
 /** A record without a field for its text: all that it says, a line each. */
-function inWords(record: JsonObject): string {
+function inWords(record: JsonObject, id: string | undefined): string {
   const lines = Object.entries(record).flatMap(([name, value]) => {
+    if (name === id) return [];
     const text = typeof value === 'boolean' ? String(value) : plain(value);
     return text === undefined ? [] : [`${name}: ${text}`];
   });
