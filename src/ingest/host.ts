@@ -135,7 +135,7 @@ function quietEnvironment(): NodeJS.ProcessEnv {
 }
 
 function noStart(how: string, words: string): QuiverError {
-  const said = words.trim().split('\n').slice(-3).join(' ');
+  const said = /^.*Error\b.*$/m.exec(words)?.[0] ?? words.trim().split('\n').at(-1) ?? '';
   return new QuiverError('E_INTERNAL', `The process that reads files did not start (${how}). ${said}`.trimEnd(), {
     expected: 'a process that starts',
     actual: how,

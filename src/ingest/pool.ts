@@ -3,7 +3,7 @@
  * together, the files that they read are read again one at a time, and the one that does it again is found out.
  */
 import { fileURLToPath } from 'node:url';
-import type { QuiverError } from '../../lib/errors.js';
+import { QuiverError } from '../../lib/errors.js';
 import { fileError } from '../vectors/errors.js';
 import { HostDied, startHost } from './host.js';
 import type { Host, Take } from './host.js';
@@ -28,7 +28,8 @@ export function createPool(options: Omit<HostSettings, 'worker'> & { worker?: st
   /** Resolves when nothing is read alone any more. */
   let alone: Promise<unknown> = Promise.resolve();
 
-  const living = (): Promise<Host> => {
+  const living = async (): Promise<Host> => {
+    if (closed) throw new QuiverError('E_CLOSED', 'The pool of readers is closed.');
     if (host?.isDead() === true) starting = host = undefined;
     starting ??= startHost(settings).then((started) => (host = started));
     return starting;

@@ -1,7 +1,7 @@
 /** From paths, folders and globs to the files that they mean. */
 import { realpath, stat } from 'node:fs/promises';
 import { isAbsolute, join, relative, resolve, sep } from 'node:path';
-import { glob, isDynamicPattern } from 'tinyglobby';
+import { glob } from 'tinyglobby';
 import type { QuiverError } from '../../lib/errors.js';
 import { fileError, ioError } from '../vectors/errors.js';
 import { DEFAULT_INCLUDE } from './detect.js';
@@ -51,12 +51,11 @@ async function expand(path: string, settings: Settings): Promise<(FoundFile | No
   const found = await look(full, settings);
   // A name may hold the signs of a glob: what is there is meant.
   if (found instanceof Error) {
-    if (isDynamicPattern(path)) return globbed(path, settings);
+    if (GLOB.test(path)) return globbed(path, settings);
     return [{ id: idOf(full, settings.root), error: ioError(path, 'open', found) }];
   }
   if (found !== 'folder') return [found];
-  const inside = await within(full, settings.include ?? DEFAULT_INCLUDE, settings);
-  return inside;
+  return within(full, settings.include ?? DEFAULT_INCLUDE, settings);
 }
 
 async function look(full: string, { root }: Settings): Promise<FoundFile | 'folder' | Error> {
@@ -68,11 +67,19 @@ async function look(full: string, { root }: Settings): Promise<FoundFile | 'fold
   }
 }
 
+/** The signs that make a glob of a path. */
+const GLOB = /[*?[\]{}()!]/;
+
 async function globbed(pattern: string, settings: Settings): Promise<(FoundFile | NotFound)[]> {
-  // The part before the first sign of a glob is a folder: what is left out is left out below it.
+  // The part before the first sign of a glob, or as far as there are such folders, is where what is left out begins to count.
   const parts = pattern.split('/');
-  const first = parts.findIndex((part) => isDynamicPattern(part));
-  const base = resolve(parts.slice(0, first).join('/') || (pattern.startsWith('/') ? '/' : '.'));
+  let first = 0;
+  let base = pattern.startsWith('/') ? '/' : resolve('.');
+  for (; first < parts.length - 1; first++) {
+    const below = join(base, parts[first] ?? '');
+    if (GLOB.test(parts[first] ?? '') && (await look(below, settings)) !== 'folder') break;
+    base = below;
+  }
   const found = await within(base, [parts.slice(first).join('/')], settings);
   if (found.length > 0) return found;
   const error = fileError('E_NOT_FOUND', pattern, 'no file matches', {

@@ -1,6 +1,6 @@
 /** CSV, whatever sign parts its cells. With a column for text a row is a document; otherwise the whole table is one. */
-import { pipeline, Readable } from 'node:stream';
 import { CsvError, parse } from 'csv-parse';
+import type { Parser } from 'csv-parse';
 import type { QuiverError } from '../../../lib/errors.js';
 import type { JsonObject, JsonValue } from '../../document/types.js';
 import { fileError } from '../../vectors/errors.js';
@@ -31,37 +31,57 @@ export async function* readCsv(
   encoding: string,
   maxRecordBytes: number,
 ): AsyncGenerator<CsvRow | CsvFailure, void> {
-  const bytes = (encoding === 'utf-8' ? parts : reencode(parts, createDecoder(encoding)))[Symbol.asyncIterator]();
-  const first = await bytes.next();
-  if (first.done === true) return;
-  const parser = parse({
-    bom: true,
-    delimiter: separator(first.value),
-    info: true,
-    max_record_size: maxRecordBytes,
-    relax_column_count: true,
-    relax_quotes: true,
-    skip_empty_lines: true,
-  });
-  // The parser tells all errors, those of the file too, to whoever iterates over it.
-  pipeline(Readable.from(rejoin(first.value, bytes), { objectMode: false }), parser, () => undefined);
+  const bytes = encoding === 'utf-8' ? parts : reencode(parts, createDecoder(encoding));
+  /** Taken from the parser as it finds them: when it fails, what it has handed to its stream would be lost. */
+  let rows: CsvRow[] = [];
+  const taken = (): CsvRow[] => {
+    const all = rows;
+    rows = [];
+    return all;
+  };
+  let parser: Parser | undefined;
   try {
-    for await (const row of parser as AsyncIterable<{ record: string[]; info: { lines: number } }>) {
-      yield { line: row.info.lines, cells: row.record };
+    for await (const part of bytes) {
+      parser ??= startParser(separator(part), maxRecordBytes, (row) => rows.push(row));
+      await write(parser, part);
+      yield* taken();
     }
+    if (parser !== undefined) await end(parser);
+    yield* taken();
   } catch (error) {
     if (!(error instanceof CsvError)) throw error;
+    yield* taken();
     yield csvFailure(name, error, maxRecordBytes);
   }
 }
 
-async function* rejoin(first: Buffer, rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer, void> {
-  try {
-    yield first;
-    for (let next = await rest.next(); next.done !== true; next = await rest.next()) yield next.value;
-  } finally {
-    await rest.return?.();
-  }
+function startParser(delimiter: string, maxRecordBytes: number, found: (row: CsvRow) => void): Parser {
+  const parser = parse({
+    bom: true,
+    delimiter,
+    max_record_size: maxRecordBytes,
+    on_record: (cells: string[], { lines }) => {
+      found({ line: lines, cells });
+      return undefined;
+    },
+    relax_column_count: true,
+    relax_quotes: true,
+    skip_empty_lines: true,
+  });
+  // Whoever writes to it is told.
+  return parser.on('error', () => undefined).resume();
+}
+
+function write(parser: Parser, part: Buffer): Promise<void> {
+  return new Promise((resolve, reject) => {
+    parser.write(part, (error) => (error ? reject(error) : resolve()));
+  });
+}
+
+function end(parser: Parser): Promise<void> {
+  return new Promise((resolve, reject) => {
+    parser.once('error', reject).once('end', resolve).end();
+  });
 }
 
 function csvFailure(name: string, error: CsvError, maxRecordBytes: number): CsvFailure {

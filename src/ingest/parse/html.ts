@@ -40,8 +40,12 @@ function readPage(html: string, withoutChrome: boolean): Parsed {
   let silent = 0;
   let preformatted = 0;
   let lists = 0;
+  let cells = 0;
   let inRow = false;
   let main: { from: number; to: number } | undefined;
+
+  /** In a table's cell no blank line parts one paragraph from the next. */
+  const paragraph = (): void => (cells > 0 ? builder.line() : builder.paragraph());
 
   const parser = new Parser(
     {
@@ -56,9 +60,9 @@ function readPage(html: string, withoutChrome: boolean): Parsed {
         else if (/^h[1-6]$/.test(name)) builder.openHeading(Number(name[1]));
         else if (name === 'ul' || name === 'ol') {
           // A list within a list goes on with it.
-          if (lists++ === 0) builder.paragraph();
+          if (lists++ === 0) paragraph();
           else builder.line();
-        } else if (PARAGRAPHS.has(name)) builder.paragraph();
+        } else if (PARAGRAPHS.has(name)) paragraph();
         else if (LINES.has(name)) builder.line();
         if (name === 'pre') preformatted++;
         else if (name === 'li') builder.bullet('- ');
@@ -66,6 +70,7 @@ function readPage(html: string, withoutChrome: boolean): Parsed {
         else if (name === 'td' || name === 'th') {
           if (inRow) builder.join(' | ');
           inRow = true;
+          cells++;
         } else if (name === 'main') main ??= { from: builder.position(), to: Infinity };
       },
       ontext(text) {
@@ -82,11 +87,12 @@ function readPage(html: string, withoutChrome: boolean): Parsed {
         if (name === 'title') inTitle = false;
         else if (/^h[1-6]$/.test(name)) builder.closeHeading();
         else if (name === 'ul' || name === 'ol') {
-          if (--lists === 0) builder.paragraph();
+          if (--lists === 0) paragraph();
           else builder.line();
-        } else if (PARAGRAPHS.has(name)) builder.paragraph();
+        } else if (PARAGRAPHS.has(name)) paragraph();
         else if (LINES.has(name)) builder.line();
         if (name === 'pre') preformatted = Math.max(0, preformatted - 1);
+        else if (name === 'td' || name === 'th') cells--;
         else if (name === 'main' && main?.to === Infinity) main.to = builder.position();
       },
     },

@@ -26,7 +26,7 @@ function splitFront(source: string): { front: JsonObject; body: string } {
   const end = /\n(?:---|\.\.\.)[ \t]*(?:\n|$)/.exec(source.slice(3, LONGEST_FRONT));
   if (end === null) return whole;
   try {
-    const front: unknown = parseYaml(source.slice(4, 3 + end.index), { maxAliasCount: 20, logLevel: 'silent' });
+    const front: unknown = parseYaml(source.slice(4, 3 + end.index), { maxAliasCount: 20, logLevel: 'error' });
     if (typeof front !== 'object' || front === null || Array.isArray(front)) return whole;
     return { front: toJsonObject(front), body: source.slice(3 + end.index + end[0].length) };
   } catch {

@@ -18,6 +18,7 @@ const KEEP = 128 * MEBIBYTE;
 
 /** Errors: E_CORRUPT, E_UNSUPPORTED, E_RANGE, E_OUT_OF_MEMORY. */
 export async function parsePdf(name: string, bytes: Uint8Array, settings: ReadSettings): Promise<Parsed> {
+  if (engine?.maxMemory !== settings.maxMemory) engine = undefined;
   const pdfium = (engine ??= await startPdfium(settings.maxMemory));
   try {
     const parsed = readDocument(name, bytes, pdfium.calls, settings);

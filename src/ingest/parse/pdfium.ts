@@ -40,6 +40,7 @@ export interface PdfiumCalls {
 
 export interface Pdfium {
   calls: PdfiumCalls;
+  maxMemory: number;
   /** Whether it was ever refused memory: what it failed of afterwards. */
   ranOut: () => boolean;
 }
@@ -63,6 +64,10 @@ export async function startPdfium(maxMemory: number): Promise<Pdfium> {
       ranOut = true;
       return 0;
     };
+    // It would print before it throws.
+    env._abort_js = () => {
+      throw new Error('PDFium gave up');
+    };
     const instance = new wasm.Instance(module, imports);
     calls = instance.exports as PdfiumCalls;
     loaded(instance, module);
@@ -70,7 +75,7 @@ export async function startPdfium(maxMemory: number): Promise<Pdfium> {
   };
   await PDFiumLibrary.init({ instantiateWasm } as Parameters<typeof PDFiumLibrary.init>[0]);
   if (calls === undefined) throw new Error('PDFium did not start');
-  return { calls, ranOut: () => ranOut };
+  return { calls, maxMemory, ranOut: () => ranOut };
 }
 
 const UTF16 = new TextDecoder('utf-16le');
