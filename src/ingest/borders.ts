@@ -73,11 +73,12 @@ export function isWordStart(text: string, at: number): boolean {
   return !isSpace(text.charCodeAt(at + 1)) && !isCharacterBorder(text, at + 1);
 }
 
-const CLOSING = new Set([...'"\')]}»”’›*_`'].map((sign) => sign.charCodeAt(0)));
-const ENDING = new Set([...'.!?…‽。！？｡।؟'].map((sign) => sign.charCodeAt(0)));
+const codes = (signs: string): Set<number> => new Set(Array.from(signs, (sign) => sign.charCodeAt(0)));
+const CLOSING = codes('"\')]}»”’›*_`');
+const ENDING = codes('.!?…‽。！？｡।؟');
 /** After these Chinese and Japanese go on without a space. */
-const WIDE_ENDING = new Set([...'。！？｡'].map((sign) => sign.charCodeAt(0)));
-const WIDE_CLOSING = new Set([...'」』）”’】》'].map((sign) => sign.charCodeAt(0)));
+const WIDE_ENDING = codes('。！？｡');
+const WIDE_CLOSING = codes('」』）”’】》');
 const ABBREVIATION =
   /(?:^|[^\p{L}])(?:\p{L}|e\.g|i\.e|a\.k\.a|etc|vs|cf|al|ca|approx|resp|incl|fig|figs|eq|eqs|no|nos|nr|vol|pp|ch|sec|ed|eds|dr|mr|mrs|ms|prof|st|jr|sr|inc|ltd|dept|z\.b|d\.h|bzw|usw|vgl)\.$/iu;
 const LONGEST_ABBREVIATION = 8;

@@ -43,8 +43,8 @@ export function chunkText(text: string, options: ChunkSize & Layout = {}): Chunk
 export function chunksFrom(text: string, spans: readonly number[], layout: Layout): Chunk[] {
   const chunks: Chunk[] = [];
   for (let i = 0; i < spans.length; i += 2) {
-    const start = spans[i] ?? 0;
-    const end = spans[i + 1] ?? 0;
+    const start = spans[i];
+    const end = spans[i + 1];
     const chunk: Chunk = { text: text.slice(start, end), start, end };
     const page = pageAt(layout, start);
     const headings = headingsAbove(layout, start, end);

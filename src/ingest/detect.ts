@@ -74,7 +74,9 @@ export function sniff(head: Uint8Array): Sniffed {
   if (text.startsWith('PK\x03\x04')) return { type: 'docx' };
   const foreign = FOREIGN.find(([magic]) => text.startsWith(magic))?.[1];
   if (foreign !== undefined) return { foreign };
-  if (/^(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--[^]*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b/i.test(text)) {
+  if (
+    /^(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--[^]*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b/i.test(text)
+  ) {
     return { type: 'html' };
   }
   if (isJsonLine(text)) return { type: 'jsonl' };

@@ -14,8 +14,7 @@ export function canDecode(label: unknown): label is string {
 }
 
 /** What windows-1252 has where Latin-1 has control characters. */
-const WINDOWS =
-  '€\x81‚ƒ„…†‡ˆ‰Š‹Œ\x8dŽ\x8f\x90‘’“”•–—˜™š›œ\x9džŸ';
+const WINDOWS = '€\x81‚ƒ„…†‡ˆ‰Š‹Œ\x8dŽ\x8f\x90‘’“”•–—˜™š›œ\x9džŸ';
 
 /** Decodes piece by piece: `decode(bytes)` for each, then `decode()` for what is left. */
 export type Decode = (bytes?: Uint8Array) => string;
@@ -26,7 +25,7 @@ export function createDecoder(encoding: string): Decode {
     return (bytes = new Uint8Array(0)) =>
       Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
         .toString('latin1')
-        // eslint-disable-next-line no-control-regex -- they are what is replaced
+
         .replace(/[\x80-\x9f]/g, (sign) => WINDOWS[sign.charCodeAt(0) - 0x80] ?? sign);
   }
   const decoder = new TextDecoder(encoding);
@@ -97,7 +96,8 @@ function isMostlyUtf8(bytes: Uint8Array): boolean {
 
 function byDeclaration(head: Uint8Array): string | undefined {
   const text = Buffer.from(head).toString('latin1');
-  const label = /<meta[^>]+charset\s*=\s*["']?\s*([\w-]+)/i.exec(text)?.[1] ?? /<\?xml[^>]+encoding="([\w-]+)"/i.exec(text)?.[1];
+  const label =
+    /<meta[^>]+charset\s*=\s*["']?\s*([\w-]+)/i.exec(text)?.[1] ?? /<\?xml[^>]+encoding="([\w-]+)"/i.exec(text)?.[1];
   // A page whose declaration can be read as ASCII is not UTF-16, whatever it says.
   return label !== undefined && canDecode(label) && !/^utf-?16/i.test(label) ? label : undefined;
 }
@@ -110,7 +110,7 @@ function byLetters(bytes: Uint8Array): string {
     if (confidence < CONFIDENT) break;
     // It takes the C1 codes of windows-1252 for Latin-1.
     if (name === 'ISO-8859-1') return 'windows-1252';
-    if (canDecode(name) && !/^UTF/.test(name)) return name.toLowerCase();
+    if (canDecode(name) && !name.startsWith('UTF')) return name.toLowerCase();
   }
   return 'windows-1252';
 }

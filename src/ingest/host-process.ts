@@ -7,7 +7,7 @@ import { serialize } from 'node:v8';
 import { MessageChannel } from 'node:worker_threads';
 import type { MessagePort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
-import { QuiverError } from '../../lib/errors.js';
+import type { QuiverError } from '../../lib/errors.js';
 import { fileError } from '../vectors/errors.js';
 import { toPlainError } from './messages.js';
 import type { FromHost, HostSettings, Job, Outcome, ToHost } from './messages.js';

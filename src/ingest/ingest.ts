@@ -30,10 +30,13 @@ export async function* ingest(
   const { signal } = settings;
   throwIfAborted(signal);
   const began = performance.now();
-  const { files, missing } = await scan(list, settings).catch((error: unknown) => {
+  const found = await scan(list, settings).catch((error: unknown) => {
     throwIfAborted(signal);
     throw error;
   });
+  // A search for files that was aborted may also just have found fewer.
+  throwIfAborted(signal);
+  const { files, missing } = found;
   const tally = createTally(files.length + missing.length);
   const bytes = files.reduce((sum, { size }) => sum + size, 0);
   yield { kind: 'scanned', files: files.length + missing.length, bytes };

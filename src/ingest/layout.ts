@@ -19,8 +19,7 @@ export function lastAtMost<T>(sorted: readonly T[], wanted: number, value: (item
   let high = sorted.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    const item = sorted[middle];
-    if (item !== undefined && value(item) <= wanted) low = middle + 1;
+    if (value(sorted[middle]) <= wanted) low = middle + 1;
     else high = middle;
   }
   return low - 1;

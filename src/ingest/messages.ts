@@ -1,4 +1,5 @@
 /** What goes between `ingest`, the process of its workers, and the workers. Nothing here runs, but for two conversions. */
+import type { MessagePort } from 'node:worker_threads';
 import { QuiverError } from '../../lib/errors.js';
 import type { ErrorCode } from '../../lib/errors.js';
 import type { Document } from '../document/types.js';
@@ -61,7 +62,9 @@ export type Send = (batch: Batch) => Promise<void>;
 
 /** How reading a file ended. */
 export type Outcome =
-  { kind: 'unchanged'; bytes: number } | { kind: 'done'; batch: Batch } | { kind: 'failed'; error: PlainError; bytes: number };
+  | { kind: 'unchanged'; bytes: number }
+  | { kind: 'done'; batch: Batch }
+  | { kind: 'failed'; error: PlainError; bytes: number };
 
 /** From `ingest` to the process of the workers: read a file, or go on with one whose batch was taken. */
 export type ToHost = { kind: 'start'; number: number; job: Job } | { kind: 'more'; number: number };
@@ -83,5 +86,5 @@ export interface Task {
   job: Job;
   settings: ReadSettings;
   /** Takes batches; answers each when the next is wanted. */
-  port: import('node:worker_threads').MessagePort;
+  port: MessagePort;
 }

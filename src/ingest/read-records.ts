@@ -37,7 +37,10 @@ export async function readRecords(
     bytes += part.length;
   });
   const batches = createBatches(job, type, settings, send, () => bytes);
-  const done = type === 'jsonl' ? await jsonl(job, parts, encoding, settings, batches) : await csv(job, file, parts, encoding, settings, batches);
+  const done =
+    type === 'jsonl'
+      ? await jsonl(job, parts, encoding, settings, batches)
+      : await csv(job, file, parts, encoding, settings, batches);
   return { kind: 'done', batch: batches.take(done ? hash.digest('hex') : undefined) };
 }
 
@@ -55,7 +58,13 @@ interface Batches {
   take: (hash: string | undefined) => Batch;
 }
 
-function createBatches(job: Job, type: 'jsonl' | 'csv', settings: ReadSettings, send: Send, read: () => number): Batches {
+function createBatches(
+  job: Job,
+  type: 'jsonl' | 'csv',
+  settings: ReadSettings,
+  send: Send,
+  read: () => number,
+): Batches {
   let documents: PackedDocument[] = [];
   let failures: Batch['failures'] = [];
   let characters = 0;

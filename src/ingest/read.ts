@@ -1,6 +1,6 @@
 /** Reads one file: finds out what it is, has it parsed, cuts it into chunks. Runs in a worker. */
 import { createHash } from 'node:crypto';
-import { QuiverError } from '../../lib/errors.js';
+import type { QuiverError } from '../../lib/errors.js';
 import { fileError } from '../vectors/errors.js';
 import { looksBinary } from './clean.js';
 import { HEAD_BYTES, sniff, typeByName } from './detect.js';
@@ -28,7 +28,8 @@ export async function readFile(job: Job, settings: ReadSettings, send: Send): Pr
       await file.close();
     }
   } catch (error) {
-    const damaged = (reason: string): QuiverError => fileError('E_CORRUPT', job.id, `the file cannot be read (${reason})`);
+    const damaged = (reason: string): QuiverError =>
+      fileError('E_CORRUPT', job.id, `the file cannot be read (${reason})`);
     return { kind: 'failed', error: toPlainError(error, damaged), bytes };
   }
 }

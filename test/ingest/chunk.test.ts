@@ -12,11 +12,16 @@ const piece = fc.oneof(
   { weight: 3, arbitrary: fc.string({ unit: 'grapheme', maxLength: 8 }) },
   { weight: 1, arbitrary: fc.string({ unit: 'binary', maxLength: 8 }) },
   { weight: 4, arbitrary: fc.constantFrom(' ', '\n', '\n\n', '. ', '? ', '\t', '   ', '。', '\u00a0', ' \u0301') },
-  { weight: 2, arbitrary: fc.constantFrom('👩‍👩‍👧‍👦', 'e\u0301', '🇨🇭', 'क्षि', '각', 'ﷺ', '\u200d', 'x'.repeat(90), 'ж'.repeat(70)) },
+  {
+    weight: 2,
+    arbitrary: fc.constantFrom('👩‍👩‍👧‍👦', 'e\u0301', '🇨🇭', 'क्षि', '각', 'ﷺ', '\u200d', 'x'.repeat(90), 'ж'.repeat(70)),
+  },
   { weight: 1, arbitrary: fc.nat(300).map((n) => ' '.repeat(n)) },
 );
 const text = fc.array(piece, { maxLength: 120 }).map((pieces) => pieces.join(''));
-const size = fc.integer({ min: 20, max: 200 }).chain((all) => fc.tuple(fc.constant(all), fc.integer({ min: 0, max: all >> 1 })));
+const size = fc
+  .integer({ min: 20, max: 200 })
+  .chain((all) => fc.tuple(fc.constant(all), fc.integer({ min: 0, max: all >> 1 })));
 
 function check(what: string, property: (text: string, chunks: Chunk[], size: number, overlap: number) => void): void {
   it(what, () => {
@@ -43,7 +48,7 @@ describe('chunks of any text', () => {
 
   check('come in order, each with something new, and repeat no more than the overlap', (_, chunks, __, overlap) => {
     for (let i = 1; i < chunks.length; i++) {
-      const [before, now] = [chunks[i - 1]!, chunks[i]!];
+      const [before, now] = [chunks[i - 1], chunks[i]];
       assert.ok(now.start > before.start && now.end > before.end);
       assert.ok(before.end - now.start <= overlap);
     }
@@ -74,7 +79,7 @@ describe('chunks of any text', () => {
   check('begin and end between words, but for words longer than a chunk', (whole, chunks, most) => {
     // A space that carries a combining mark is a character of a word.
     const gap = (at: number): boolean =>
-      at < 0 || at >= whole.length || (/\s/.test(whole[at]!) && isCharacterBorder(whole, at + 1));
+      at < 0 || at >= whole.length || (/\s/.test(whole[at]) && isCharacterBorder(whole, at + 1));
     for (const at of chunks.flatMap(({ start, end }) => [start, end])) {
       if (gap(at - 1) || gap(at) || /[。！？｡」』）”’】》]$/.test(whole.slice(0, at))) continue;
       let [from, to] = [at, at];
@@ -86,7 +91,8 @@ describe('chunks of any text', () => {
 });
 
 describe('where a text is cut', () => {
-  const words = (count: number, word = 'word'): string => Array.from({ length: count }, (_, i) => `${word}${i}`).join(' ');
+  const words = (count: number, word = 'word'): string =>
+    Array.from({ length: count }, (_, i) => `${word}${i}`).join(' ');
   const cuts = (whole: string, options = {}): string[] => chunkText(whole, options).map((chunk) => chunk.text);
 
   it('leaves a short text whole, and makes nothing of an empty one', () => {
@@ -97,20 +103,20 @@ describe('where a text is cut', () => {
 
   it('ends at a paragraph rather than at a later sentence', () => {
     const [first, second] = cuts(`${'One two three. '.repeat(50)}\n\n${'Four five six. '.repeat(50)}`, { overlap: 0 });
-    assert.ok(first!.endsWith('One two three.'));
-    assert.ok(second!.startsWith('Four'));
+    assert.ok(first.endsWith('One two three.'));
+    assert.ok(second.startsWith('Four'));
   });
 
   it('ends at a sentence rather than at a later word', () => {
     const [first] = cuts(`${words(120)}. Then ${words(120)}`);
-    assert.ok(first!.endsWith('word119.'), first);
+    assert.ok(first.endsWith('word119.'), first);
   });
 
   it('takes no dot of an abbreviation or of an initial for the end of a sentence', () => {
     const [first] = cuts(`${words(110)} end. See e.g. Fig. 3 by J. Smith et al. And so on ${words(100)}`);
-    assert.ok(/ end\.$| so on|word\d+$/.test(first!), first);
+    assert.ok(/ end\.$| so on|word\d+$/.test(first), first);
     const [second] = cuts(`${'x '.repeat(400)}end. ${'Y '.repeat(40)}cf. ${'Z '.repeat(200)}`);
-    assert.ok(second!.endsWith('end.'), second);
+    assert.ok(second.endsWith('end.'), second);
   });
 
   it('ends at a line where there are no sentences', () => {
@@ -121,8 +127,8 @@ describe('where a text is cut', () => {
   it('repeats whole sentences', () => {
     const chunks = chunkText('A sentence of some words here. '.repeat(100));
     for (let i = 1; i < chunks.length; i++) {
-      assert.ok(chunks[i]!.text.startsWith('A sentence'));
-      const repeated = chunks[i - 1]!.end - chunks[i]!.start;
+      assert.ok(chunks[i].text.startsWith('A sentence'));
+      const repeated = chunks[i - 1].end - chunks[i].start;
       assert.ok(repeated > 100 && repeated <= 200, String(repeated));
     }
   });
@@ -133,7 +139,9 @@ describe('where a text is cut', () => {
 
   it('cuts Thai, which has neither spaces nor full stops, between words', () => {
     const whole = 'สวัสดีชาวโลกภาษาไทยไม่มีช่องว่าง'.repeat(100);
-    const borders = new Set([...new Intl.Segmenter('th', { granularity: 'word' }).segment(whole)].map((word) => word.index));
+    const borders = new Set(
+      [...new Intl.Segmenter('th', { granularity: 'word' }).segment(whole)].map((word) => word.index),
+    );
     for (const { end } of chunkText(whole).slice(0, -1)) assert.ok(borders.has(end));
   });
 
@@ -142,7 +150,12 @@ describe('where a text is cut', () => {
     const chunks = chunkText(`${words(50)} ${address} ${words(50)}`);
     assert.ok(chunks.some((chunk) => chunk.text.startsWith('https://') && chunk.text.endsWith('/')));
     const long = 'q'.repeat(2500);
-    assert.equal(chunkText(long, { overlap: 0 }).map((chunk) => chunk.text).join(''), long);
+    assert.equal(
+      chunkText(long, { overlap: 0 })
+        .map((chunk) => chunk.text)
+        .join(''),
+      long,
+    );
   });
 
   it('cuts between two code points where one character is longer than a chunk', () => {
@@ -195,20 +208,25 @@ describe('pages and headings of chunks', () => {
       chunkText(whole, { sections }).map(({ headings }) => headings),
       [['Title']],
     );
-    assert.deepEqual(chunkText(whole.slice(15), { sections: [{ start: 0, headings: ['Title', 'B'] }] })[0]!.headings, [
+    assert.deepEqual(chunkText(whole.slice(15), { sections: [{ start: 0, headings: ['Title', 'B'] }] })[0].headings, [
       'Title',
       'B',
     ]);
   });
 
   it('has neither without them', () => {
-    assert.deepEqual(Object.keys(chunkText('Some text.')[0]!), ['text', 'start', 'end']);
+    assert.deepEqual(Object.keys(chunkText('Some text.')[0]), ['text', 'start', 'end']);
   });
 });
 
 describe('the options of chunkText', () => {
   const refuses = (options: object, code: ErrorCode, message: string, expected: string, actual: string) =>
-    fails(() => chunkText('', options), { code, message: `${message} must be ${expected}, but is ${actual}.`, expected, actual });
+    fails(() => chunkText('', options), {
+      code,
+      message: `${message} must be ${expected}, but is ${actual}.`,
+      expected,
+      actual,
+    });
 
   it('refuses a size or overlap out of bounds', async () => {
     const sizes = 'an integer from 20 to 1,000,000';
@@ -221,18 +239,23 @@ describe('the options of chunkText', () => {
 
   it('takes a fifth of a small size as overlap by default', () => {
     const chunks = chunkText('A few words. '.repeat(100), { size: 100 });
-    for (let i = 1; i < chunks.length; i++) assert.ok(chunks[i - 1]!.end - chunks[i]!.start <= 20);
+    for (let i = 1; i < chunks.length; i++) assert.ok(chunks[i - 1].end - chunks[i].start <= 20);
   });
 });
 
 describe('isCharacterBorder', () => {
   it('agrees with the segmenter of Unicode', () => {
     fc.assert(
-      fc.property(fc.string({ unit: 'grapheme', maxLength: 12 }), fc.string({ unit: 'binary', maxLength: 6 }), (a, b) => {
-        const whole = a + b;
-        const borders = new Set([...new Intl.Segmenter().segment(whole)].map(({ index }) => index));
-        for (let at = 1; at < whole.length; at++) assert.equal(isCharacterBorder(whole, at), borders.has(at), `${at}`);
-      }),
+      fc.property(
+        fc.string({ unit: 'grapheme', maxLength: 12 }),
+        fc.string({ unit: 'binary', maxLength: 6 }),
+        (a, b) => {
+          const whole = a + b;
+          const borders = new Set([...new Intl.Segmenter().segment(whole)].map(({ index }) => index));
+          for (let at = 1; at < whole.length; at++)
+            assert.equal(isCharacterBorder(whole, at), borders.has(at), `${at}`);
+        },
+      ),
       { numRuns: 500 },
     );
   });

@@ -3,7 +3,18 @@ import { sniff, typeByName } from '../../src/ingest/detect.js';
 
 describe('the type of a file', () => {
   it('is told by its extension, whatever its case', () => {
-    const types = ['a.pdf', 'B.PDF', 'c.htm', 'd.xhtml', 'e.Markdown', 'f.rst', 'g.docx', 'h.tsv', 'i.ndjson', 'x/y.z/j.txt'];
+    const types = [
+      'a.pdf',
+      'B.PDF',
+      'c.htm',
+      'd.xhtml',
+      'e.Markdown',
+      'f.rst',
+      'g.docx',
+      'h.tsv',
+      'i.ndjson',
+      'x/y.z/j.txt',
+    ];
     assert.deepEqual(types.map(typeByName), [
       'pdf',
       'pdf',
@@ -34,7 +45,14 @@ describe('the type of a file', () => {
   });
 
   it('is nothing in particular for text', () => {
-    for (const text of ['', 'Some text', '{ not json }\n', '{\n "pretty": 1\n}\n', '<p>a fragment', 'PKZIP is a program'])
+    for (const text of [
+      '',
+      'Some text',
+      '{ not json }\n',
+      '{\n "pretty": 1\n}\n',
+      '<p>a fragment',
+      'PKZIP is a program',
+    ])
       assert.deepEqual(of(text), {}, text);
   });
 

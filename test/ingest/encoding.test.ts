@@ -3,9 +3,12 @@ import { canDecode, createDecoder, decode, detectEncoding } from '../../src/inge
 import { cleanText, looksBinary } from '../../src/ingest/clean.js';
 import { encode, WINDOWS } from './support.js';
 
-const GERMAN = 'Die Bürger über Äcker und Öfen: größer, schöner, süßer. Fünf Füchse fraßen Käse für die Gäste im Grünen. ';
-const FRENCH = 'L’élève étudie à l’école, où les fenêtres sont déjà fermées. Ça coûte 5 €, n’est-ce pas ? Voilà la vérité. ';
-const RUSSIAN = 'Съешь ещё этих мягких французских булок, да выпей же чаю. Это простой русский текст для проверки кодировки. ';
+const GERMAN =
+  'Die Bürger über Äcker und Öfen: größer, schöner, süßer. Fünf Füchse fraßen Käse für die Gäste im Grünen. ';
+const FRENCH =
+  'L’élève étudie à l’école, où les fenêtres sont déjà fermées. Ça coûte 5 €, n’est-ce pas ? Voilà la vérité. ';
+const RUSSIAN =
+  'Съешь ещё этих мягких французских булок, да выпей же чаю. Это простой русский текст для проверки кодировки. ';
 const JAPANESE = '速い茶色の狐は怠け者の犬を飛び越えます。これは日本語の文章で、文字コードを調べるためのものです。';
 const CHINESE = '敏捷的棕色狐狸跳过了懒狗。这是一个用来检查字符编码的中文句子，里面有很多常用的汉字。';
 
@@ -89,7 +92,12 @@ describe('decoding', () => {
 
   it('puts characters together that come in pieces', () => {
     for (const encoding of ['utf-8', 'utf-16le', 'shift_jis']) {
-      const bytes = encoding === 'utf-8' ? Buffer.from(JAPANESE) : encoding === 'utf-16le' ? Buffer.from(JAPANESE, 'utf16le') : encode(JAPANESE, encoding);
+      const bytes =
+        encoding === 'utf-8'
+          ? Buffer.from(JAPANESE)
+          : encoding === 'utf-16le'
+            ? Buffer.from(JAPANESE, 'utf16le')
+            : encode(JAPANESE, encoding);
       const decoder = createDecoder(encoding);
       assert.equal([...bytes].map((byte) => decoder(Uint8Array.of(byte))).join('') + decoder(), JAPANESE);
     }
@@ -115,8 +123,12 @@ describe('cleanText', () => {
 
 describe('looksBinary', () => {
   it('tells text from bytes', () => {
-    for (const text of ['', 'text', `${'words '.repeat(50)}\0\0`, '\x1b[31mred\x1b[0m\r\n']) assert.equal(looksBinary(text), false);
+    for (const text of ['', 'text', `${'words '.repeat(50)}\0\0`, '\x1b[31mred\x1b[0m\r\n'])
+      assert.equal(looksBinary(text), false);
     assert.equal(looksBinary('\0\x01\x02abc'), true);
-    assert.equal(looksBinary(new TextDecoder().decode(Uint8Array.from({ length: 999 }, (_, i) => (i * 89) % 256))), true);
+    assert.equal(
+      looksBinary(new TextDecoder().decode(Uint8Array.from({ length: 999 }, (_, i) => (i * 89) % 256))),
+      true,
+    );
   });
 });

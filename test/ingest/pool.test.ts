@@ -43,7 +43,10 @@ describe('a pool of workers', () => {
   it('ends a thread that hangs, and others take over', async () => {
     start({ maxSeconds: 2 });
     const [hung, ...rest] = await Promise.all([run('hang'), ...names(10).map(run)]);
-    failed(hung, 'E_TIMEOUT', ['hang: the file took too long to read, so its reader was ended: expected at most 2 s', 'Raise maxSeconds']);
+    failed(hung, 'E_TIMEOUT', [
+      'hang: the file took too long to read, so its reader was ended: expected at most 2 s',
+      'Raise maxSeconds',
+    ]);
     allDone(rest);
     const hangs = await Promise.all([run('hang'), run('hang')]);
     for (const outcome of hangs) failed(outcome, 'E_TIMEOUT', []);

@@ -18,7 +18,17 @@ describe('which files are read', () => {
   };
 
   it('are those of a folder that are documents, in the order of their names', async () => {
-    for (const name of ['b.md', 'a/z.PDF', 'a/README', 'a/LICENSE-MIT', 'Changelog', 'code.ts', 'a/data.json', 'B.txt', 'photo.png'])
+    for (const name of [
+      'b.md',
+      'a/z.PDF',
+      'a/README',
+      'a/LICENSE-MIT',
+      'Changelog',
+      'code.ts',
+      'a/data.json',
+      'B.txt',
+      'photo.png',
+    ])
       folder.write(name, 'x');
     assert.deepEqual(await ids('.'), ['B.txt', 'Changelog', 'a/LICENSE-MIT', 'a/README', 'a/z.PDF', 'b.md']);
     assert.deepEqual(await ids('a/'), ['a/LICENSE-MIT', 'a/README', 'a/z.PDF']);
@@ -50,7 +60,11 @@ describe('which files are read', () => {
     assert.deepEqual(await ids('**/*.md'), ['a.md']);
     assert.deepEqual(await ids('node_modules'), ['node_modules/p/b.md']);
     assert.deepEqual(await ids('node_modules/*/*.md'), ['node_modules/p/b.md']);
-    assert.deepEqual(await ids('.', { exclude: [] }), ['a.md', 'node_modules/p/b.md', 'node_modules/p/node_modules/q/e.md']);
+    assert.deepEqual(await ids('.', { exclude: [] }), [
+      'a.md',
+      'node_modules/p/b.md',
+      'node_modules/p/node_modules/q/e.md',
+    ]);
     assert.deepEqual(await ids('.', { hidden: true }), ['.d.md', '.git/c.md', 'a.md']);
   });
 

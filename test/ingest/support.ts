@@ -45,7 +45,11 @@ export interface Run {
 }
 
 /** Ingests with the folder as root, so that ids are names in it. */
-export async function run(folder: Folder, paths: string | readonly string[], options: IngestOptions = {}): Promise<Run> {
+export async function run(
+  folder: Folder,
+  paths: string | readonly string[],
+  options: IngestOptions = {},
+): Promise<Run> {
   const events: IngestEvent[] = [];
   const full = [paths].flat().map((path) => (path.startsWith('/') ? path : folder.path(path)));
   for await (const event of ingest(full, { root: folder.path(), concurrency: 2, ...options })) events.push(event);
@@ -63,32 +67,41 @@ export async function run(folder: Folder, paths: string | readonly string[], opt
   };
 }
 
-/** The one document that a file becomes. */
-export async function readOne(folder: Folder, name: string, content: string | Uint8Array, options?: IngestOptions): Promise<Document> {
-  const { documents, failures } = await run(folder, folder.write(name, content), options);
+type Files = Record<string, string | Uint8Array>;
+
+/** Writes the files, reads them in one run, and gives the one document that each becomes. */
+export async function readFiles(folder: Folder, files: Files, options?: IngestOptions): Promise<Map<string, Document>> {
+  const paths = Object.entries(files).map(([name, content]) => folder.write(name, content));
+  const { documents, failures } = await run(folder, paths, options);
   assert.deepEqual(failures, []);
-  assert.equal(documents.length, 1);
-  return documents[0]!;
+  assert.deepEqual(documents.map(({ id }) => id).sort(), Object.keys(files).sort());
+  return new Map(documents.map((document) => [document.id, document]));
 }
 
-/** The file fails, with this code and with all of these in its message. */
-export async function refused(
+export async function readOne(
   folder: Folder,
   name: string,
   content: string | Uint8Array,
-  code: ErrorCode,
-  says: readonly (string | RegExp)[],
   options?: IngestOptions,
-): Promise<QuiverError> {
-  const { documents, failures, finished } = await run(folder, folder.write(name, content), options);
+): Promise<Document> {
+  return (await readFiles(folder, { [name]: content }, options)).get(name)!;
+}
+
+/** What is wrong with a file: the code of its error, and what its message says beside its name. */
+export type Refusal = readonly [content: string | Uint8Array, code: ErrorCode, ...says: (string | RegExp)[]];
+
+/** Each of the files fails in its own way. */
+export async function refused(folder: Folder, files: Record<string, Refusal>, options?: IngestOptions): Promise<void> {
+  const paths = Object.entries(files).map(([name, [content]]) => folder.write(name, content));
+  const { documents, failures, finished } = await run(folder, paths, options);
   assert.deepEqual(documents, []);
-  assert.equal(failures.length, 1);
-  assert.equal(finished.failed, 1);
-  const { file, error, line } = failures[0]!;
-  assert.equal(file, name);
-  assert.equal(line, undefined);
-  isError(error, code, [name, ...says]);
-  return error;
+  assert.deepEqual(failures.map(({ file }) => file).sort(), Object.keys(files).sort());
+  assert.equal(finished.failed, paths.length);
+  for (const { file, error, line } of failures) {
+    const [, code, ...says] = files[file];
+    assert.equal(line, undefined);
+    isError(error, code, [file, ...says]);
+  }
 }
 
 export function isError(error: unknown, code: ErrorCode, says: readonly (string | RegExp)[] = []): void {
@@ -123,7 +136,7 @@ export async function pdf(
 export function rawPdf(objects: readonly (string | Buffer)[], trailer = ''): Buffer {
   const parts: Buffer[] = [Buffer.from('%PDF-1.7\n')];
   const offsets: number[] = [];
-  let length = parts[0]!.length;
+  let length = parts[0].length;
   objects.forEach((object, i) => {
     const bytes = Buffer.concat([Buffer.from(`${i + 1} 0 obj\n`), Buffer.from(object), Buffer.from('\nendobj\n')]);
     offsets.push(length);
@@ -185,17 +198,17 @@ export function encode(text: string, encoding: string): Buffer {
   const learn = (bytes: number[]): void => {
     try {
       const sign = decoder.decode(Uint8Array.from(bytes));
-      if ([...sign].length === 1 && !table.has(sign)) table.set(sign, bytes);
+      if (Array.from(sign).length === 1 && !table.has(sign)) table.set(sign, bytes);
     } catch {
       // not a character of this encoding
     }
   };
   // Node 20 decodes these as Latin-1, which has control characters there.
-  if (encoding === 'windows-1252') [...WINDOWS].forEach((sign, i) => table.set(sign, [0x80 + i]));
+  if (encoding === 'windows-1252') Array.from(WINDOWS).forEach((sign, i) => table.set(sign, [0x80 + i]));
   for (let first = 0; first < 256; first++) learn([first]);
   for (let first = 0x80; first < 256; first++) for (let second = 0x40; second < 256; second++) learn([first, second]);
   return Buffer.from(
-    [...text].flatMap((sign) => {
+    Array.from(text).flatMap((sign) => {
       const bytes = table.get(sign);
       assert.ok(bytes !== undefined, `${encoding} has no ${sign}`);
       return bytes;

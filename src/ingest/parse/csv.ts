@@ -145,7 +145,9 @@ function cellValue(cell: string): JsonValue {
 
 /** Whether a first row names the columns: names differ, and are no numbers. */
 function areNames(cells: readonly string[]): boolean {
-  return new Set(cells).size === cells.length && cells.every((cell) => cell.trim() !== '' && Number.isNaN(Number(cell)));
+  return (
+    new Set(cells).size === cells.length && cells.every((cell) => cell.trim() !== '' && Number.isNaN(Number(cell)))
+  );
 }
 
 /** The text of a whole table: a line each row, each cell with the name of its column. */
@@ -154,6 +156,8 @@ export function tableText(rows: readonly CsvRow[]): string {
   if (first === undefined) return '';
   if (rest.length === 0 || !areNames(first)) return [first, ...rest].map((cells) => cells.join(' | ')).join('\n');
   const line = (cells: readonly string[]): string =>
-    cells.flatMap((cell, column) => (cell === '' ? [] : [`${first[column] ?? `column_${column + 1}`}: ${cell}`])).join('; ');
+    cells
+      .flatMap((cell, column) => (cell === '' ? [] : [`${first[column] ?? `column_${column + 1}`}: ${cell}`]))
+      .join('; ');
   return rest.map(line).join('\n');
 }

@@ -44,7 +44,8 @@ async function mainPart(archive: Archive): Promise<string | undefined> {
   let target: string | undefined;
   readXml((await archive.read('_rels/.rels')) ?? new Uint8Array(0), {
     open(name, attribute) {
-      if (name === 'Relationship' && attribute('Type')?.endsWith('/officeDocument') === true) target = attribute('Target');
+      if (name === 'Relationship' && attribute('Type')?.endsWith('/officeDocument') === true)
+        target = attribute('Target');
     },
   });
   const part = target === undefined ? 'word/document.xml' : posix.normalize(target.replace(/^\//, ''));
@@ -127,7 +128,12 @@ function isSeparator(name: string, type: string | undefined): boolean {
   return /^(?:foot|end)note$/.test(name) && type !== undefined && /separator/i.test(type);
 }
 
-const PROPERTIES: Record<string, string> = { title: 'title', creator: 'author', subject: 'subject', keywords: 'keywords' };
+const PROPERTIES: Record<string, string> = {
+  title: 'title',
+  creator: 'author',
+  subject: 'subject',
+  keywords: 'keywords',
+};
 
 async function readProperties(archive: Archive): Promise<JsonObject> {
   const found: JsonObject = {};

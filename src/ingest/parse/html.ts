@@ -100,7 +100,8 @@ function readPage(html: string, withoutChrome: boolean): Parsed {
   );
   parser.end(cleanText(html));
   const built = inMain(builder.build(), main);
-  const named = title.replace(/\s+/g, ' ').trim() || built.sections.find(({ headings }) => headings.length === 1)?.headings[0];
+  const named =
+    title.replace(/\s+/g, ' ').trim() || built.sections.find(({ headings }) => headings.length === 1)?.headings[0];
   return { ...(named !== undefined && named !== '' && { title: named }), ...built, metadata };
 }
 

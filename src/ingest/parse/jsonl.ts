@@ -25,7 +25,11 @@ export async function* readJsonl(
 const strict = new TextDecoder('utf-8', { fatal: true });
 
 /** Undefined for a blank line. */
-function readLine(name: string, { number: line, bytes, length }: ByteLine, maxRecordBytes: number): RecordResult | undefined {
+function readLine(
+  name: string,
+  { number: line, bytes, length }: ByteLine,
+  maxRecordBytes: number,
+): RecordResult | undefined {
   const fail = (what: string, detail: object = {}): RecordResult => ({
     line,
     error: fileError('E_CORRUPT', name, what, { at: `line ${line}`, ...detail }),
@@ -43,7 +47,9 @@ function readLine(name: string, { number: line, bytes, length }: ByteLine, maxRe
   try {
     text = strict.decode(bytes).trim();
   } catch {
-    return fail('the line is not valid UTF-8', { hint: 'If the file is in another encoding, name it with the option encoding' });
+    return fail('the line is not valid UTF-8', {
+      hint: 'If the file is in another encoding, name it with the option encoding',
+    });
   }
   if (text === '') return undefined;
   let value: unknown;

@@ -68,9 +68,12 @@ const LONGEST_TITLE = 200;
 
 function findTitle(text: string, from: number, to: number, title: string): number | undefined {
   if (title.length > LONGEST_TITLE) return undefined;
-  const words = title
-    .split(' ')
-    .map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, '\\$&').replace(/['’‘]/g, "['’‘]").replace(/["“”]/g, '["“”]'));
+  const words = title.split(' ').map((word) =>
+    word
+      .replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
+      .replace(/['’‘]/g, "['’‘]")
+      .replace(/["“”]/g, '["“”]'),
+  );
   // At the beginning of a line, perhaps after its number.
   const pattern = new RegExp(`(?<=^|\\n)(?:[A-Z\\d][A-Z\\d.]{0,8}\\s{1,3})?${words.join('\\s+')}`);
   const found = pattern.exec(text.slice(from, to));

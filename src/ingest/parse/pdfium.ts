@@ -73,7 +73,7 @@ export async function startPdfium(maxMemory: number): Promise<Pdfium> {
     loaded(instance, module);
     return instance.exports;
   };
-  await PDFiumLibrary.init({ instantiateWasm } as Parameters<typeof PDFiumLibrary.init>[0]);
+  await PDFiumLibrary.init({ instantiateWasm });
   if (calls === undefined) throw new Error('PDFium did not start');
   return { calls, maxMemory, ranOut: () => ranOut };
 }

@@ -14,8 +14,12 @@ async function rejected(bytes: Buffer, code: 'E_CORRUPT' | 'E_RANGE' | 'E_UNSUPP
 
 describe('a Word document', () => {
   it('gives its paragraphs, with the pieces of a word together', async () => {
-    const body = '<w:p><w:r><w:t>One wo</w:t></w:r><w:r><w:t>rd &amp; </w:t></w:r><w:r><w:t xml:space="preserve"> more</w:t><w:tab/><w:t>text</w:t><w:br/><w:t>line</w:t></w:r></w:p><w:p/>';
-    assert.equal((await parse(await docx(body + wordParagraph('Zürich 速い')))).text, 'One word & more text\nline\n\nZürich 速い');
+    const body =
+      '<w:p><w:r><w:t>One wo</w:t></w:r><w:r><w:t>rd &amp; </w:t></w:r><w:r><w:t xml:space="preserve"> more</w:t><w:tab/><w:t>text</w:t><w:br/><w:t>line</w:t></w:r></w:p><w:p/>';
+    assert.equal(
+      (await parse(await docx(body + wordParagraph('Zürich 速い')))).text,
+      'One word & more text\nline\n\nZürich 速い',
+    );
   });
 
   it('has the headings of its styles, in any language, and of outline levels', async () => {
@@ -45,7 +49,9 @@ describe('a Word document', () => {
   });
 
   it('has the headings of Word where it brings no styles', async () => {
-    const { sections = [] } = await parse(await docx(wordParagraph('A', style('Heading1')) + wordParagraph('B', style('Heading2'))));
+    const { sections = [] } = await parse(
+      await docx(wordParagraph('A', style('Heading1')) + wordParagraph('B', style('Heading2'))),
+    );
     assert.deepEqual(
       sections.map(({ headings }) => headings),
       [['A'], ['A', 'B']],
@@ -66,15 +72,19 @@ describe('a Word document', () => {
   });
 
   it('has its notes at the end, under no heading', async () => {
-    const note = (id: string, text: string, type = ''): string => `<w:footnote w:id="${id}" ${type}>${wordParagraph(text)}</w:footnote>`;
+    const note = (id: string, text: string, type = ''): string =>
+      `<w:footnote w:id="${id}" ${type}>${wordParagraph(text)}</w:footnote>`;
     const footnotes = `<w:footnotes xmlns:w="x">${note('0', 'line', 'w:type="separator"')}${note('1', 'The note.')}</w:footnotes>`;
-    const { text, sections = [] } = await parse(await docx(wordParagraph('Head', style('Heading1')) + wordParagraph('Text'), { 'word/footnotes.xml': footnotes }));
+    const { text, sections = [] } = await parse(
+      await docx(wordParagraph('Head', style('Heading1')) + wordParagraph('Text'), { 'word/footnotes.xml': footnotes }),
+    );
     assert.equal(text, 'Head\n\nText\n\nThe note.');
     assert.deepEqual(sections.at(-1)!.headings, []);
   });
 
   it('tells what its properties say', async () => {
-    const core = '<cp:coreProperties><dc:title>Named</dc:title><dc:creator>Me &amp; you</dc:creator><cp:keywords/></cp:coreProperties>';
+    const core =
+      '<cp:coreProperties><dc:title>Named</dc:title><dc:creator>Me &amp; you</dc:creator><cp:keywords/></cp:coreProperties>';
     const { title, metadata } = await parse(await docx(wordParagraph('x'), { 'docProps/core.xml': core }));
     assert.equal(title, 'Named');
     assert.deepEqual(metadata, { author: 'Me & you' });
@@ -82,7 +92,8 @@ describe('a Word document', () => {
 
   it('may keep its text under another name', async () => {
     const bytes = await zip({
-      '_rels/.rels': '<Relationships><Relationship Type="http://purl.oclc.org/ooxml/officeDocument/relationships/officeDocument" Target="/word/document2.xml"/></Relationships>',
+      '_rels/.rels':
+        '<Relationships><Relationship Type="http://purl.oclc.org/ooxml/officeDocument/relationships/officeDocument" Target="/word/document2.xml"/></Relationships>',
       'word/document2.xml': `<w:document>${wordParagraph('Here.')}</w:document>`,
     });
     assert.equal((await parse(bytes)).text, 'Here.');
@@ -93,7 +104,9 @@ describe('what is no Word document', () => {
   it('is refused: another archive, a table, slides', async () => {
     await rejected(await zip({ 'a.txt': 'x' }), 'E_UNSUPPORTED', ['not a Word document: expected a DOCX. Unpack it']);
     const table = '<Relationships><Relationship Type="x/officeDocument" Target="xl/workbook.xml"/></Relationships>';
-    await rejected(await zip({ '_rels/.rels': table, 'xl/workbook.xml': '<x/>' }), 'E_UNSUPPORTED', ['not a Word document']);
+    await rejected(await zip({ '_rels/.rels': table, 'xl/workbook.xml': '<x/>' }), 'E_UNSUPPORTED', [
+      'not a Word document',
+    ]);
   });
 
   it('is refused: no archive, or one that is cut off', async () => {
@@ -112,7 +125,11 @@ describe('what is no Word document', () => {
   it('is refused: a zip bomb', async () => {
     const bomb = await docx(`<w:p><w:r><w:t>${' '.repeat(40 * 2 ** 20)}</w:t></w:r></w:p>`);
     assert.ok(bomb.length < 200_000);
-    await rejected(bomb, 'E_RANGE', ['unpacks to too much (a "zip bomb") in word/document.xml', 'at most 128 MiB in all and 200 times', 'found 40.0 MiB']);
+    await rejected(bomb, 'E_RANGE', [
+      'unpacks to too much (a "zip bomb") in word/document.xml',
+      'at most 128 MiB in all and 200 times',
+      'found 40.0 MiB',
+    ]);
   });
 
   it('is refused: a zip bomb that lies about its size', async () => {

@@ -5,27 +5,47 @@ const text = (html: string): string => parseHtml(html).text;
 
 describe('the text of a page', () => {
   it('has its blocks as paragraphs and lines', () => {
-    assert.equal(text('<h1>Title</h1><p>One\n two <b>bold</b>.</p><p>Three<br>four</p><div>five</div><div>six</div>'), 'Title\n\nOne two bold.\n\nThree\nfour\n\nfive\nsix');
+    assert.equal(
+      text('<h1>Title</h1><p>One\n two <b>bold</b>.</p><p>Three<br>four</p><div>five</div><div>six</div>'),
+      'Title\n\nOne two bold.\n\nThree\nfour\n\nfive\nsix',
+    );
     assert.equal(text('<p>a</p>\n\n  <p>  b&nbsp;&nbsp;c </p>'), 'a\n\nb c');
     assert.equal(text('no tags at all &amp; a < b'), 'no tags at all & a < b');
   });
 
   it('has lists, tables and code in a form that can be read', () => {
-    assert.equal(text('<ul><li>one<li>two<ul><li>inner</ul><li>three</ul>after'), '- one\n- two\n- inner\n- three\n\nafter');
     assert.equal(
-      text('<table><tr><th>a<th>b</tr><tr><td><p>1</p></td><td>2</td></tr></table>'),
-      'a | b\n1 | 2',
+      text('<ul><li>one<li>two<ul><li>inner</ul><li>three</ul>after'),
+      '- one\n- two\n- inner\n- three\n\nafter',
     );
-    assert.equal(text('<pre><code>if (x) {\n  <span>y</span>();\n}\n</code></pre><p>after'), 'if (x) {\n  y();\n}\n\nafter');
+    assert.equal(text('<table><tr><th>a<th>b</tr><tr><td><p>1</p></td><td>2</td></tr></table>'), 'a | b\n1 | 2');
+    assert.equal(
+      text('<pre><code>if (x) {\n  <span>y</span>();\n}\n</code></pre><p>after'),
+      'if (x) {\n  y();\n}\n\nafter',
+    );
     assert.equal(text('<dl><dt>term<dd>meaning</dl>'), 'term\nmeaning');
   });
 
   it('has its entities decoded', () => {
-    assert.equal(text('&lt;b&gt; &eacute;&#233;&#xe9; &hellip; &unknown; &#x1F600; &#0;'), '<b> ééé … &unknown; 😀 \ufffd');
+    assert.equal(
+      text('&lt;b&gt; &eacute;&#233;&#xe9; &hellip; &unknown; &#x1F600; &#0;'),
+      '<b> ééé … &unknown; 😀 \ufffd',
+    );
   });
 
   it('has no scripts, styles or what else is never text', () => {
-    const silent = ['script', 'style', 'noscript', 'template', 'svg', 'textarea', 'select', 'button', 'iframe', 'object'];
+    const silent = [
+      'script',
+      'style',
+      'noscript',
+      'template',
+      'svg',
+      'textarea',
+      'select',
+      'button',
+      'iframe',
+      'object',
+    ];
     for (const tag of silent) assert.equal(text(`<p>a</p><${tag}>hidden <b>x</b></${tag}><p>b</p>`), 'a\n\nb', tag);
     assert.equal(text('<script>if (a < b) document.write("<p>x</p>")</script>a<!-- comment -->b'), 'ab');
   });
@@ -39,13 +59,20 @@ describe('the text of a page', () => {
       'div aria-hidden="true"',
       'div style="color: red; display:none"',
     ]) {
-      assert.equal(text(`<${open}>Home About <div>more</div></${open.split(' ')[0]}><p>The text.</p>`), 'The text.', open);
+      assert.equal(
+        text(`<${open}>Home About <div>more</div></${open.split(' ')[0]}><p>The text.</p>`),
+        'The text.',
+        open,
+      );
     }
   });
 
   it('is that of its main part, where the page has one', () => {
-    const page = (main: string): string => `<div>menu menu menu</div><h1>Site</h1><main>${main}</main><div>more links</div>`;
-    const { text: found, sections } = parseHtml(page('<h2>Part</h2><p>A text of some length that is what the page is about.</p>'));
+    const page = (main: string): string =>
+      `<div>menu menu menu</div><h1>Site</h1><main>${main}</main><div>more links</div>`;
+    const { text: found, sections } = parseHtml(
+      page('<h2>Part</h2><p>A text of some length that is what the page is about.</p>'),
+    );
     assert.equal(found, 'Part\n\nA text of some length that is what the page is about.');
     assert.deepEqual(sections, [
       { start: 0, headings: ['Site'] },

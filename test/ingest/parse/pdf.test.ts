@@ -7,7 +7,8 @@ import { parsePdf } from '../../../src/ingest/parse/pdf.js';
 import type { IngestOptions } from '../../../src/ingest/types.js';
 import { isError, pdf, pdfStream, rawPdf } from '../support.js';
 
-const parse = (bytes: Uint8Array, options: IngestOptions = {}) => parsePdf('a.pdf', bytes, checkIngestOptions(options).read);
+const parse = (bytes: Uint8Array, options: IngestOptions = {}) =>
+  parsePdf('a.pdf', bytes, checkIngestOptions(options).read);
 
 /** One page whose content is this. */
 function page(content: Buffer, dictionary = ''): Buffer {
@@ -24,21 +25,29 @@ const write = (text: string): string => `BT /F 12 Tf 50 700 Td (${text}) Tj ET`;
 
 describe('a PDF', () => {
   it('gives its text page by page', async () => {
-    const texts = ['The first page has some words.', 'The second one is about Zürich — and “quotes”.', 'The third ends.'];
+    const texts = [
+      'The first page has some words.',
+      'The second one is about Zürich — and “quotes”.',
+      'The third ends.',
+    ];
     const { text, pages = [], metadata } = await parse(await pdf(texts));
     assert.equal(text, texts.join('\n\n'));
-    assert.deepEqual(pages, [0, texts[0]!.length + 2, texts[0]!.length + texts[1]!.length + 4]);
+    assert.deepEqual(pages, [0, texts[0].length + 2, texts[0].length + texts[1].length + 4]);
     assert.deepEqual(metadata, { pages: 3 });
     for (const { start, page: number } of chunkText(text, { pages, size: 40, overlap: 0 }))
       assert.equal(number, pages.filter((from) => from <= start).length);
   });
 
   it('tells its title, its author and its outline', async () => {
-    const bytes = await pdf(['Introduction\nWhat it is about.', 'Methods\nHow it was done.', 'Sampling\nMore of it.'], { info: { Title: 'A Study', Author: 'A. Nobody' } }, (document, at) => {
-      if (at === 0) document.outline.addItem('Introduction');
-      if (at === 1) document.outline.addItem('Methods');
-      if (at === 2) document.outline.addItem('Not on the page');
-    });
+    const bytes = await pdf(
+      ['Introduction\nWhat it is about.', 'Methods\nHow it was done.', 'Sampling\nMore of it.'],
+      { info: { Title: 'A Study', Author: 'A. Nobody' } },
+      (document, at) => {
+        if (at === 0) document.outline.addItem('Introduction');
+        if (at === 1) document.outline.addItem('Methods');
+        if (at === 2) document.outline.addItem('Not on the page');
+      },
+    );
     const { title, metadata, text, sections = [] } = await parse(bytes);
     assert.equal(title, 'A Study');
     assert.deepEqual(metadata, { pages: 3, author: 'A. Nobody' });
@@ -136,13 +145,20 @@ describe('a PDF', () => {
       isError(error, 'E_OUT_OF_MEMORY', ['the PDF needs too much memory: expected at most 64 MiB', 'Raise maxMemory']);
       return true;
     });
-    assert.equal((await parse(page(Buffer.from(write('Still here.'))), { maxMemory: 64 * 2 ** 20 })).text, 'Still here.');
+    assert.equal(
+      (await parse(page(Buffer.from(write('Still here.'))), { maxMemory: 64 * 2 ** 20 })).text,
+      'Still here.',
+    );
   });
 
   it('may point back to itself', async () => {
     const loops = [
       ['<< /Type /Catalog /Pages 2 0 R >>', '<< /Type /Pages /Kids [2 0 R] /Count 5 >>'],
-      ['<< /Type /Catalog /Pages 2 0 R >>', '<< /Type /Pages /Parent 3 0 R /Kids [3 0 R] /Count 2 >>', '<< /Type /Pages /Parent 2 0 R /Kids [2 0 R] /Count 2 >>'],
+      [
+        '<< /Type /Catalog /Pages 2 0 R >>',
+        '<< /Type /Pages /Parent 3 0 R /Kids [3 0 R] /Count 2 >>',
+        '<< /Type /Pages /Parent 2 0 R /Kids [2 0 R] /Count 2 >>',
+      ],
       ['1 0 R', '2 0 R'],
     ];
     for (const objects of loops) {
@@ -152,7 +168,9 @@ describe('a PDF', () => {
       });
     }
     const tables = rawPdf(['<< /Type /Catalog >>'], '/Prev 0');
-    await assert.rejects(parse(Buffer.from(tables.toString('latin1').replace('/Prev 0', `/Prev ${tables.indexOf('xref\n')}`), 'latin1')));
+    await assert.rejects(
+      parse(Buffer.from(tables.toString('latin1').replace('/Prev 0', `/Prev ${tables.indexOf('xref\n')}`), 'latin1')),
+    );
   });
 
   it('may have an outline that goes round in a circle', async () => {
@@ -201,17 +219,24 @@ describe('the pages of a PDF as one text', () => {
 
   it('have paragraphs where a line ends a sentence early', () => {
     const full = 'This line is as long as the others are, up to the margin';
-    assert.equal(joinPages([[full, full, 'and ends here.', full, full, `${full}.`, full].join('\n')]).text, `${full}\n${full}\nand ends here.\n\n${full}\n${full}\n${full}.\n${full}`);
+    assert.equal(
+      joinPages([[full, full, 'and ends here.', full, full, `${full}.`, full].join('\n')]).text,
+      `${full}\n${full}\nand ends here.\n\n${full}\n${full}\n${full}.\n${full}`,
+    );
   });
 
   it('have sections where the titles of the outline stand, with their numbers', () => {
     const text = 'Contents\nMethods 2\n1 Methods\nWe did.\n1.1 It’s  early\nSo.\n(Results).';
-    const sections = outlineSections(text, [0, 19], [
-      { level: 1, title: 'Methods', page: 1 },
-      { level: 2, title: "It's early", page: 1 },
-      { level: 1, title: 'Results', page: 1 },
-      { level: 1, title: 'Nowhere', page: 9 },
-    ]);
+    const sections = outlineSections(
+      text,
+      [0, 19],
+      [
+        { level: 1, title: 'Methods', page: 1 },
+        { level: 2, title: "It's early", page: 1 },
+        { level: 1, title: 'Results', page: 1 },
+        { level: 1, title: 'Nowhere', page: 9 },
+      ],
+    );
     assert.deepEqual(
       sections.map(({ start, headings }) => [start, headings.join(' > ')]),
       [

@@ -58,7 +58,9 @@ describe('JSONL', () => {
   });
 
   it('has a text of all fields where none is for it, and of the title where it is empty', async () => {
-    const { records } = await jsonl('{"id": 1, "question": "Why?", "answer": "Because.", "ok": true}\n{"title": "Only", "text": ""}\n');
+    const { records } = await jsonl(
+      '{"id": 1, "question": "Why?", "answer": "Because.", "ok": true}\n{"title": "Only", "text": ""}\n',
+    );
     assert.deepEqual(
       records.map(({ text }) => text),
       ['question: Why?\nanswer: Because.\nok: true', 'Only'],
@@ -67,8 +69,8 @@ describe('JSONL', () => {
 
   it('gives a record the hash of its line', async () => {
     const [a, b, c] = (await jsonl('{"text": "a"}\n{"text": "b"}\n{"text": "a"}')).records;
-    assert.equal(a!.hash, c!.hash);
-    assert.notEqual(a!.hash, b!.hash);
+    assert.equal(a.hash, c.hash);
+    assert.notEqual(a.hash, b.hash);
   });
 
   it('tells each bad line, and reads on', async () => {
@@ -95,7 +97,7 @@ describe('JSONL', () => {
       'a.jsonl, line 7: the line is not valid UTF-8. If the file is in another encoding, name it with the option encoding',
       'a.jsonl, line 8: the line is too long: expected at most 1000 bytes, found 2012. One record a line is read',
     ];
-    errors.forEach(([, error], i) => isError(error, i === 5 ? 'E_RANGE' : 'E_CORRUPT', [says[i]!]));
+    errors.forEach(([, error], i) => isError(error, i === 5 ? 'E_RANGE' : 'E_CORRUPT', [says[i]]));
   });
 
   it('may be in another encoding, and begin with a mark', async () => {
@@ -111,14 +113,14 @@ describe('JSONL', () => {
   it('keeps keys like any other, and no value that is nested without end', async () => {
     const deep = `${'['.repeat(200)}1${']'.repeat(200)}`;
     const { records } = await jsonl(`{"text": "a", "__proto__": {"polluted": 1}, "constructor": 2, "deep": ${deep}}`);
-    assert.deepEqual(Object.keys(records[0]!.metadata), ['__proto__', 'constructor', 'deep']);
+    assert.deepEqual(Object.keys(records[0].metadata), ['__proto__', 'constructor', 'deep']);
     assert.equal(({} as { polluted?: number }).polluted, undefined);
-    assert.ok(JSON.stringify(records[0]!.metadata.deep).length < 200);
+    assert.ok(JSON.stringify(records[0].metadata.deep).length < 200);
   });
 
   it('has no half characters', async () => {
     const { records } = await jsonl('{"id": "\\u0000a", "title": "b\\ud800", "text": "c\\udfffd\\u0000e"}');
-    assert.deepEqual([records[0]!.id, records[0]!.title, records[0]!.text], ['a', 'b\ufffd', 'c\ufffdd e']);
+    assert.deepEqual([records[0].id, records[0].title, records[0].text], ['a', 'b\ufffd', 'c\ufffdd e']);
   });
 });
 
@@ -159,7 +161,7 @@ describe('CSV', () => {
 
   it('is read in other encodings', async () => {
     const { rows } = await csv(encode('größe;maß\n1;2', 'windows-1252'), { encoding: 'windows-1252' });
-    assert.deepEqual(rows[0]!.cells, ['größe', 'maß']);
+    assert.deepEqual(rows[0].cells, ['größe', 'maß']);
   });
 
   it('may have rows that are too short, too long or quoted by halves', async () => {
@@ -172,7 +174,9 @@ describe('CSV', () => {
     isError(failure![1], 'E_CORRUPT', [/^a\.csv, line \d: the table is damaged \(.*[Qq]uote/]);
     const long = await csv(`a,b\n1,2\n"${'x\n'.repeat(1000)}`);
     assert.equal(long.rows.length, 2);
-    isError(long.failure![1], 'E_RANGE', ['the row is too long: expected at most 1000 bytes, found more. Look for a quotation mark']);
+    isError(long.failure![1], 'E_RANGE', [
+      'the row is too long: expected at most 1000 bytes, found more. Look for a quotation mark',
+    ]);
   });
 
   it('may be empty', async () => {
@@ -182,7 +186,11 @@ describe('CSV', () => {
   it('has records by the names of its columns, with numbers where they are written as such', async () => {
     const names = columnNames(['ID', 'Text', 'year', '', 'year', 'zip']);
     assert.deepEqual(names, ['ID', 'Text', 'year', 'column_4', 'year_2', 'zip']);
-    const result = rowRecord({ line: 3, cells: ['7', 'The text.', '2020', '', '-1.5', '007', 'more'] }, names, recognise(names));
+    const result = rowRecord(
+      { line: 3, cells: ['7', 'The text.', '2020', '', '-1.5', '007', 'more'] },
+      names,
+      recognise(names),
+    );
     assert.ok('record' in result);
     const { hash, ...record } = result.record;
     assert.match(hash, /^[0-9a-f]{64}$/);
@@ -196,7 +204,10 @@ describe('CSV', () => {
 
   it('has a text as a whole: each cell with the name of its column', () => {
     const rows = (...lines: string[][]): CsvRow[] => lines.map((one, i) => ({ line: i + 1, cells: one }));
-    assert.equal(tableText(rows(['name', 'price'], ['Tea', '3'], ['Milk\nfresh', ''])), 'name: Tea; price: 3\nname: Milk fresh');
+    assert.equal(
+      tableText(rows(['name', 'price'], ['Tea', '3'], ['Milk\nfresh', ''])),
+      'name: Tea; price: 3\nname: Milk fresh',
+    );
     assert.equal(tableText(rows(['1', '2'], ['3', '4'])), '1 | 2\n3 | 4');
     assert.equal(tableText(rows(['name'])), 'name');
     assert.equal(tableText([]), '');
