@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { Job } from './child.js';
 
-const NAMES = ['overhead', 'node-vs-cpp', 'concurrency', 'peers-flat', 'memory', 'event-loop'] as const;
+const NAMES = ['overhead', 'node-vs-cpp', 'concurrency', 'peers-flat', 'memory', 'event-loop', 'ingest'] as const;
 const HELP = `Usage: npm run bench -- [options]
 
   --only a,b     some of: ${NAMES.join(', ')}

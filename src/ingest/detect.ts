@@ -17,20 +17,7 @@ const BY_EXTENSION = new Map(
 );
 
 /** Texts that go by a name without an extension. */
-const NAMES = [
-  'readme',
-  'license',
-  'licence',
-  'copying',
-  'notice',
-  'authors',
-  'changelog',
-  'changes',
-  'contributing',
-  'history',
-  'install',
-  'news',
-];
+const NAMES = ['readme', 'license', 'licence', 'copying', 'notice', 'authors', 'changelog', 'changes', 'contributing'];
 
 /** The globs of what is read of a folder, matched without regard to case. */
 export const DEFAULT_INCLUDE: readonly string[] = [

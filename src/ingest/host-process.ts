@@ -121,6 +121,8 @@ const MOST_MEMORY = 256 * MEBIBYTE + settings.threads * 2 * maxMemory;
 const LOOK_MS = 100;
 setInterval(() => {
   if (process.memoryUsage.rss() > MOST_MEMORY) process.abort();
+  // The parent may also have ended before anybody here listened.
+  if (!process.connected) process.kill(process.pid, 'SIGKILL');
 }, LOOK_MS);
 
 tell({ kind: 'ready' });

@@ -1,4 +1,4 @@
-/** What goes between `ingest`, the process of its workers, and the workers. Nothing here runs, but for two conversions. */
+/** What goes between `ingest`, the process of its workers, and the workers, and how it is packed and unpacked. */
 import type { MessagePort } from 'node:worker_threads';
 import { QuiverError } from '../../lib/errors.js';
 import type { ErrorCode } from '../../lib/errors.js';

@@ -128,7 +128,7 @@ async function csv(
   { maxBytes, maxRecordBytes }: ReadSettings,
   batches: Batches,
 ): Promise<boolean> {
-  const { columnNames, readCsv, rowRecord, tableText } = await import('./parse/csv.js');
+  const { columnNames, createTableText, readCsv, rowRecord } = await import('./parse/csv.js');
   const { recognise } = await import('./parse/records.js');
   const rows = readCsv(job.id, parts, encoding, maxRecordBytes);
   const first = await rows.next();
@@ -141,12 +141,12 @@ async function csv(
   const fields = recognise(names);
   if (fields.text === undefined) {
     if (maxBytes === undefined && file.size > MAX_BYTES) await file.whole(MAX_BYTES);
-    const all = [first.value];
+    const table = createTableText(first.value.cells);
     for await (const row of rows) {
       if ('error' in row) throw row.error;
-      all.push(row);
+      table.add(row.cells);
     }
-    batches.whole(tableText(all));
+    batches.whole(table.text());
     return true;
   }
   for await (const row of rows) {

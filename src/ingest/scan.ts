@@ -101,12 +101,9 @@ async function within(base: string, patterns: readonly string[], settings: Setti
     onlyFiles: true,
     ...(settings.signal !== undefined && { signal: settings.signal }),
   });
-  const files: FoundFile[] = [];
-  for (const name of names) {
-    const found = await look(join(base, name), settings);
-    // What went away meanwhile, and links to nowhere, are no files.
-    if (!(found instanceof Error) && found !== 'folder') files.push(found);
-  }
+  const found = await Promise.all(names.map((name) => look(join(base, name), settings)));
+  // What went away meanwhile, and links to nowhere, are no files.
+  const files = found.filter((one): one is FoundFile => !(one instanceof Error) && one !== 'folder');
   return files.sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 

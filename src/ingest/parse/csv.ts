@@ -150,14 +150,31 @@ function areNames(cells: readonly string[]): boolean {
   );
 }
 
-/** The text of a whole table: a line each row, each cell with the name of its column. */
-export function tableText(rows: readonly CsvRow[]): string {
-  const [first, ...rest] = rows.map(({ cells }) => cells.map((cell) => cell.replace(/\s+/g, ' ').trim()));
-  if (first === undefined) return '';
-  if (rest.length === 0 || !areNames(first)) return [first, ...rest].map((cells) => cells.join(' | ')).join('\n');
-  const line = (cells: readonly string[]): string =>
-    cells
-      .flatMap((cell, column) => (cell === '' ? [] : [`${first[column] ?? `column_${column + 1}`}: ${cell}`]))
-      .join('; ');
-  return rest.map(line).join('\n');
+/** The text of a table that is one document. */
+export interface TableText {
+  add: (cells: readonly string[]) => void;
+  text: () => string;
+}
+
+/** A line each row, each cell with the name of its column where the first row has names. */
+export function createTableText(first: readonly string[]): TableText {
+  const names = first.map(plainCell);
+  const isNamed = areNames(names);
+  const lines: string[] = [];
+  return {
+    add(cells) {
+      const plain = cells.map(plainCell);
+      if (!isNamed) lines.push(plain.join(' | '));
+      else {
+        const named = plain.flatMap((cell, at) => (cell === '' ? [] : [`${names[at] ?? `column_${at + 1}`}: ${cell}`]));
+        lines.push(named.join('; '));
+      }
+    },
+    // Names alone are all that there is to say.
+    text: () => (isNamed && lines.length > 0 ? lines : [names.join(' | '), ...lines]).join('\n'),
+  };
+}
+
+function plainCell(cell: string): string {
+  return cell.replace(/\s+/g, ' ').trim();
 }

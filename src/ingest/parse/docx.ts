@@ -76,7 +76,7 @@ function readBody(xml: Uint8Array, styles: Styles, builder: TextBuilder): string
   let paragraph = newParagraph();
   readXml(xml, {
     open(name, attribute) {
-      if (silent > 0 || SILENT.has(name) || isSeparator(name, attribute('type'))) silent++;
+      if (silent > 0 || SILENT.has(name) || isSeparator(name, attribute)) silent++;
       else if (name === 'p') {
         paragraph = newParagraph();
         builder.line();
@@ -124,8 +124,8 @@ function readBody(xml: Uint8Array, styles: Styles, builder: TextBuilder): string
   return cleanText(title).replace(/\s+/g, ' ').trim();
 }
 
-function isSeparator(name: string, type: string | undefined): boolean {
-  return /^(?:foot|end)note$/.test(name) && type !== undefined && /separator/i.test(type);
+function isSeparator(name: string, attribute: (name: string) => string | undefined): boolean {
+  return (name === 'footnote' || name === 'endnote') && /separator/i.test(attribute('type') ?? '');
 }
 
 const PROPERTIES: Record<string, string> = {

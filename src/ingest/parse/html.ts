@@ -75,9 +75,11 @@ function readPage(html: string, withoutChrome: boolean): Parsed {
       },
       ontext(text) {
         if (silent > 0) return;
-        if (inTitle) title += text;
-        else if (preformatted > 0) builder.verbatim(text);
-        else builder.inline(text);
+        // Here and not before: entities stand for characters that are cleaned away, too.
+        const clean = cleanText(text);
+        if (inTitle) title += clean;
+        else if (preformatted > 0) builder.verbatim(clean);
+        else builder.inline(clean);
       },
       onclosetag(name) {
         if (silent > 0) {
@@ -98,7 +100,7 @@ function readPage(html: string, withoutChrome: boolean): Parsed {
     },
     { decodeEntities: true },
   );
-  parser.end(cleanText(html));
+  parser.end(html);
   const built = inMain(builder.build(), main);
   const named =
     title.replace(/\s+/g, ' ').trim() || built.sections.find(({ headings }) => headings.length === 1)?.headings[0];
@@ -119,7 +121,9 @@ function keepMeta(metadata: JsonObject, { name, property, content }: Record<stri
 }
 
 function keep(metadata: JsonObject, key: string, value: string | undefined): void {
-  const text = value?.replace(/\s+/g, ' ').trim() ?? '';
+  const text = cleanText(value ?? '')
+    .replace(/\s+/g, ' ')
+    .trim();
   if (text !== '' && metadata[key] === undefined) metadata[key] = text;
 }
 

@@ -46,12 +46,20 @@ export function toRecord(record: JsonObject, fields: FieldNames, source: string 
   const used = new Set([id && fields.id, title && fields.title, own !== undefined && fields.text]);
   const entries = Object.entries(record).filter(([name]) => !used.has(name));
   return {
-    id: id === undefined ? undefined : cleanText(id).trim(),
-    title: title === undefined ? undefined : cleanText(title).replace(/\s+/g, ' ').trim(),
+    id: oneLine(id),
+    title: oneLine(title),
     text: cleanText(own ?? (fields.text === undefined ? inWords(record, fields.id) : (title ?? ''))),
     metadata: Object.fromEntries(entries.flatMap(unwrapped)),
     hash: createHash('sha256').update(source).digest('hex'),
   };
+}
+
+function oneLine(text: string | undefined): string | undefined {
+  return (
+    cleanText(text ?? '')
+      .replace(/\s+/g, ' ')
+      .trim() || undefined
+  );
 }
 
 /** A field as text; undefined for an empty one, and for what is no text. */

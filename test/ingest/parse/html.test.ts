@@ -91,6 +91,21 @@ describe('the text of a page', () => {
   });
 });
 
+describe('the characters of a page', () => {
+  it('are clean, also those that entities stand for', () => {
+    const {
+      text: body,
+      title,
+      metadata,
+    } = parseHtml(
+      '<title>a&#1;b&shy;c</title><meta name=author content="x&#2;y"><p>d&shy;e&#xd800;f&#7;g\r\nh<pre>i\r\nj&#3;</pre>',
+    );
+    assert.equal(body, 'de\ufffdf g h\n\ni\nj');
+    assert.equal(title, 'a bc');
+    assert.deepEqual(metadata, { author: 'x y' });
+  });
+});
+
 describe('what a page says of itself', () => {
   it('has a title: its own, or else its first heading', () => {
     assert.equal(parseHtml('<title> The\n title &amp; more </title><h1>Head</h1>').title, 'The title & more');

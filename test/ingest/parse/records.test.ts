@@ -1,5 +1,5 @@
 import { strict as assert } from 'node:assert';
-import { columnNames, readCsv, rowRecord, tableText } from '../../../src/ingest/parse/csv.js';
+import { columnNames, createTableText, readCsv, rowRecord } from '../../../src/ingest/parse/csv.js';
 import type { CsvRow } from '../../../src/ingest/parse/csv.js';
 import { readJsonl } from '../../../src/ingest/parse/jsonl.js';
 import { readByteLines } from '../../../src/ingest/parse/lines.js';
@@ -203,13 +203,16 @@ describe('CSV', () => {
   });
 
   it('has a text as a whole: each cell with the name of its column', () => {
-    const rows = (...lines: string[][]): CsvRow[] => lines.map((one, i) => ({ line: i + 1, cells: one }));
+    const text = (first: string[], ...rest: string[][]): string => {
+      const table = createTableText(first);
+      for (const cells of rest) table.add(cells);
+      return table.text();
+    };
     assert.equal(
-      tableText(rows(['name', 'price'], ['Tea', '3'], ['Milk\nfresh', ''])),
-      'name: Tea; price: 3\nname: Milk fresh',
+      text(['name', 'price'], ['Tea', '3'], ['Milk\nfresh', ''], ['Salt', '1', 'x']),
+      'name: Tea; price: 3\nname: Milk fresh\nname: Salt; price: 1; column_3: x',
     );
-    assert.equal(tableText(rows(['1', '2'], ['3', '4'])), '1 | 2\n3 | 4');
-    assert.equal(tableText(rows(['name'])), 'name');
-    assert.equal(tableText([]), '');
+    assert.equal(text(['1', '2'], ['3', '4']), '1 | 2\n3 | 4');
+    assert.equal(text(['name', 'price']), 'name | price');
   });
 });
