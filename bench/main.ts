@@ -11,7 +11,17 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { Job } from './child.js';
 
-const NAMES = ['overhead', 'node-vs-cpp', 'concurrency', 'peers-flat', 'memory', 'event-loop', 'embed-static', 'store'] as const;
+const NAMES = [
+  'overhead',
+  'node-vs-cpp',
+  'concurrency',
+  'peers-flat',
+  'memory',
+  'event-loop',
+  'embed-static',
+  'store',
+  'ingest',
+] as const;
 const HELP = `Usage: npm run bench -- [options]
 
   --only a,b     some of: ${NAMES.join(', ')}

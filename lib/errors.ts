@@ -13,6 +13,7 @@ export type ErrorCode =
   | 'E_LOCKED'
   | 'E_MODEL_MISMATCH'
   | 'E_ABORTED'
+  | 'E_TIMEOUT'
   | 'E_IO'
   | 'E_REMOTE'
   | 'E_NO_GPU'

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { unpackPackage } from './apt.mjs';
+import { fetchPackage, unpackPackage } from './apt.mjs';
 import { cacheFolder, makeOnce } from './cache.mjs';
 import { SupplyError } from './errors.mjs';
 
@@ -40,4 +40,11 @@ export async function fashionMnist() {
     );
   }
   return folder;
+}
+
+/** The folder with the 142 PDFs of the LaTeX packages for the humanities: manuals of 1 to 350 pages. */
+export async function humanitiesPdfs() {
+  // Fetched also where it is installed: other packages put their manuals into the same folder.
+  const folder = await fetchPackage('texlive-humanities-doc', '142 PDFs to read, 27 MB');
+  return join(folder, 'usr', 'share', 'doc', 'texlive-doc');
 }
