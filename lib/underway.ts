@@ -25,7 +25,8 @@ export class Underway {
       const before = this.#lastWrite;
       const starting = Promise.all([prepare(), before]).then(([prepared]) => ({ running: start(prepared) }));
       // One that cannot be prepared has its turn, too: the next must not overtake those before it.
-      this.#lastWrite = Promise.allSettled([starting, before]);
+      // Without a value: it would keep every result there ever was, each through the one after it.
+      this.#lastWrite = Promise.allSettled([starting, before]).then(() => undefined);
       return (await starting).running;
     });
   }

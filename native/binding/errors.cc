@@ -17,17 +17,23 @@ struct Description {
   std::string message, expected, actual;
 };
 
+Description out_of_memory() {
+  return {code::kOutOfMemory,
+          "There is not enough memory for this call. Give it less at once, or use a smaller kind of index.",
+          "enough memory", "none left"};
+}
+
 Description description_of(std::exception_ptr error) {
   try {
     std::rethrow_exception(error);
   } catch (const Error& e) {
     return {e.code, e.what(), e.expected, e.actual};
   } catch (const faiss::FaissException& e) {
+    // What was thrown in an OpenMP region comes as text.
+    if (e.msg.find("bad_alloc") != std::string::npos) return out_of_memory();
     return {code::kFaiss, Error(code::kFaiss, "FAISS refused the call: " + e.msg).what(), "", ""};
   } catch (const std::bad_alloc&) {
-    return {code::kOutOfMemory,
-            "There is not enough memory for this call. Give it less at once, or use a smaller kind of index.",
-            "enough memory", "none left"};
+    return out_of_memory();
   } catch (const std::exception& e) {
     return {code::kInternal, std::string("Unexpected native error: ") + e.what(), "", ""};
   } catch (...) {

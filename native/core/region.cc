@@ -13,8 +13,9 @@ namespace quiver {
 std::shared_ptr<Region> Region::map_file(int fd, size_t size, const std::string& path) {
   void* data = mmap(nullptr, size, PROT_READ, MAP_SHARED, fd, 0);
   if (data == MAP_FAILED) {
-    throw Error(code::kIo, "Cannot map " + path + ": " + std::generic_category().message(errno),
-                "a file that can be mapped", path);
+    throw Error(errno == ENOMEM ? code::kOutOfMemory : code::kIo,
+                "Cannot map " + path + ": " + std::generic_category().message(errno), "a file that can be mapped",
+                path);
   }
   return std::shared_ptr<Region>(new Region(static_cast<uint8_t*>(data), size, true));
 }

@@ -59,6 +59,7 @@ void check_refinement(const Inspection& inspection, const faiss::IndexRefine& re
 
 // A coarse quantizer that only computes: it holds no vectors, but codebooks whose sums are the centroids.
 void check_multi_index(const Inspection& inspection, const faiss::MultiIndexQuantizer& multi, int64_t rows) {
+  if (!multi.is_trained && rows == 0) return;
   inspection.quantizer(multi.pq, multi.d);
   inspection.require(multi.pq.M * multi.pq.nbits < 31 && rows == int64_t{1} << (multi.pq.M * multi.pq.nbits),
                      "its quantizer's row count is wrong");

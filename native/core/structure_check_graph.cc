@@ -100,7 +100,7 @@ void check_storage(const Inspection& inspection, const faiss::IndexHNSW& graph) 
   if (dynamic_cast<const faiss::IndexHNSW2Level*>(&graph) != nullptr) {
     inspection.require(dynamic_cast<const faiss::Index2Layer*>(storage) != nullptr, "its graph has other vectors");
   } else if (const auto* pq = dynamic_cast<const faiss::IndexPQ*>(storage)) {
-    inspection.require(pq->pq.sdc_table.size() == pq->pq.M * pq->pq.ksub * pq->pq.ksub,
+    inspection.require(!pq->is_trained || pq->pq.sdc_table.size() == pq->pq.M * pq->pq.ksub * pq->pq.ksub,
                        "its graph lacks the table of distances between codes");
   } else if (dynamic_cast<const faiss::IndexFlat*>(storage) == nullptr &&
              dynamic_cast<const faiss::IndexScalarQuantizer*>(storage) == nullptr) {

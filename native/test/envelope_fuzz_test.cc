@@ -1,5 +1,5 @@
-// The parser of envelopes against bytes that somebody has spoilt, with sums that are wrong, and with sums that are right.
-// Runs under the sanitizers: what it reads beyond the buffer they see.
+// The parser of envelopes against bytes that somebody has spoilt, with sums that are wrong, and with sums that are
+// right. Runs under the sanitizers: what it reads beyond the buffer they see.
 #include <map>
 
 #include "core/checksum.h"
@@ -17,9 +17,9 @@ constexpr size_t kTableField = 144, kTableSumField = 76, kFileBytesField = 16, k
 
 // Every field of the header that has a meaning: where it lies and how wide it is.
 const std::vector<std::pair<size_t, size_t>> kFields = {
-    {0, 8},   {8, 4},   {12, 4},  {16, 8},  {24, 8},  {32, 8},  {40, 8},  {48, 8},  {56, 8},  {64, 4},
-    {68, 4},  {72, 4},  {76, 4},  {80, 8},  {88, 8},  {96, 8},  {104, 8}, {112, 8}, {120, 8}, {128, 8},
-    {136, 8}, {144, 8}, {152, 8}, {160, 8}, {168, 8}, {176, 8}, {430, 8}};
+    {0, 8},   {8, 4},   {12, 4},  {16, 8},  {24, 8},  {32, 8},  {40, 8},  {48, 8},  {56, 8},
+    {64, 4},  {68, 4},  {72, 4},  {76, 4},  {80, 8},  {88, 8},  {96, 8},  {104, 8}, {112, 8},
+    {120, 8}, {128, 8}, {136, 8}, {144, 8}, {152, 8}, {160, 8}, {168, 8}, {176, 8}, {430, 8}};
 
 uint64_t number_at(const std::vector<uint8_t>& bytes, size_t at, size_t width = 8) {
   uint64_t value = 0;
@@ -88,8 +88,21 @@ std::string opened(const std::vector<uint8_t>& bytes) {
 }
 
 uint64_t spoilt(Random& random, uint64_t old, size_t file) {
-  const uint64_t traps[] = {0,    1,    8,        63,           64,           kHeader,      file,         file - 4,
-                            4095, 4097, 1u << 31, ~uint64_t{0}, ~uint64_t{7}, uint64_t{1} << 62, uint64_t{1} << 63,
+  const uint64_t traps[] = {0,
+                            1,
+                            8,
+                            63,
+                            64,
+                            kHeader,
+                            file,
+                            file - 4,
+                            4095,
+                            4097,
+                            1u << 31,
+                            ~uint64_t{0},
+                            ~uint64_t{7},
+                            uint64_t{1} << 62,
+                            uint64_t{1} << 63,
                             0x7fffffffffffffff};
   switch (random.below(4)) {
     case 0:

@@ -49,8 +49,12 @@ void expect_refused(const std::string& factory, const std::vector<Lie>& lies) {
   }
 }
 
-faiss::HNSW& graph_of(faiss::Index& index) { return as_hnsw(&index)->hnsw; }
-faiss::IndexIVF& lists_of(faiss::Index& index) { return *as_ivf(base_of(&index)); }
+faiss::HNSW& graph_of(faiss::Index& index) {
+  return as_hnsw(&index)->hnsw;
+}
+faiss::IndexIVF& lists_of(faiss::Index& index) {
+  return *as_ivf(base_of(&index));
+}
 faiss::ArrayInvertedLists& arrays_of(faiss::Index& index) {
   return dynamic_cast<faiss::ArrayInvertedLists&>(*lists_of(index).invlists);
 }
@@ -105,7 +109,8 @@ TEST(StructureCheck, EveryIndexHasRowsADimensionAndAMetric) {
                              {"no metric", [](auto& i) { i.metric_type = static_cast<faiss::MetricType>(99); },
                               code::kUnsupported},
                          });
-  expect_refused("SQ8", {{"a metric for flat only", [](auto& i) { i.metric_type = faiss::METRIC_L1; }, code::kUnsupported}});
+  expect_refused("SQ8",
+                 {{"a metric for flat only", [](auto& i) { i.metric_type = faiss::METRIC_L1; }, code::kUnsupported}});
   const auto flat = make_index(spec_of("Flat", kDim));
   EXPECT_EQ(code_of([&] { check_structure(*flat, 5, "The file"); }), code::kCorrupt) << "the caller knows better";
 }
@@ -114,45 +119,44 @@ TEST(StructureCheck, GraphsLinkRowsThatExist) {
   const auto set_link = [](size_t place, int32_t link) {
     return [=](faiss::Index& i) { graph_of(i).neighbors[place] = link; };
   };
-  expect_refused(
-      "HNSW16",
-      {
-          {"a link outside", set_link(3, kRows)},
-          {"a link far outside", set_link(3, std::numeric_limits<int32_t>::max())},
-          {"a negative link", set_link(3, -2)},
-          {"a gap", set_link(0, -1)},
-          {"an upper link to a lower row",
-           [](auto& i) {
-             auto& hnsw = graph_of(i);
-             const size_t row = tall_row(hnsw);
-             hnsw.neighbors[hnsw.offsets[row] + static_cast<size_t>(hnsw.cum_nneighbor_per_level[1])] =
-                 static_cast<int32_t>(flat_row(hnsw));
-           }},
-          {"links cut", [](auto& i) { graph_of(i).neighbors.resize(graph_of(i).neighbors.size() - 1); }},
-          {"an offset moved", [](auto& i) { graph_of(i).offsets[5] += 8; }},
-          {"an offset far outside", [](auto& i) { graph_of(i).offsets[5] = ~size_t{0}; }},
-          {"offsets that begin late", [](auto& i) { graph_of(i).offsets[0] = 4; }},
-          {"offsets cut", [](auto& i) { graph_of(i).offsets.pop_back(); }},
-          {"levels cut", [](auto& i) { graph_of(i).levels.pop_back(); }},
-          {"a level of 0", [](auto& i) { graph_of(i).levels[7] = 0; }},
-          {"a level of 100", [](auto& i) { graph_of(i).levels[7] = 100; }},
-          {"a negative level", [](auto& i) { graph_of(i).levels[7] = -3; }},
-          {"an entry point outside", [](auto& i) { graph_of(i).entry_point = kRows; }},
-          {"no entry point", [](auto& i) { graph_of(i).entry_point = -1; }},
-          {"an entry point too low",
-           [](auto& i) { graph_of(i).entry_point = static_cast<int32_t>(flat_row(graph_of(i))); }},
-          {"a top level too high", [](auto& i) { graph_of(i).max_level = 50; }},
-          {"no top level", [](auto& i) { graph_of(i).max_level = -1; }},
-          {"no table of levels", [](auto& i) { graph_of(i).cum_nneighbor_per_level.clear(); }},
-          {"one level only", [](auto& i) { graph_of(i).cum_nneighbor_per_level.resize(1); }},
-          {"a table that goes back", [](auto& i) { graph_of(i).cum_nneighbor_per_level.back() = 1; }},
-          {"no chances for levels", [](auto& i) { graph_of(i).assign_probas.clear(); }},
-          {"more chances than levels", [](auto& i) { graph_of(i).assign_probas.resize(500); }},
-          {"a chance of NaN", [](auto& i) { graph_of(i).assign_probas[0] = kNaN; }},
-          {"endless search", [](auto& i) { graph_of(i).efSearch = std::numeric_limits<int>::max(); }},
-          {"no search", [](auto& i) { graph_of(i).efSearch = 0; }},
-          {"endless construction", [](auto& i) { graph_of(i).efConstruction = 1 << 21; }},
-      });
+  expect_refused("HNSW16",
+                 {
+                     {"a link outside", set_link(3, kRows)},
+                     {"a link far outside", set_link(3, std::numeric_limits<int32_t>::max())},
+                     {"a negative link", set_link(3, -2)},
+                     {"a gap", set_link(0, -1)},
+                     {"an upper link to a lower row",
+                      [](auto& i) {
+                        auto& hnsw = graph_of(i);
+                        const size_t row = tall_row(hnsw);
+                        hnsw.neighbors[hnsw.offsets[row] + static_cast<size_t>(hnsw.cum_nneighbor_per_level[1])] =
+                            static_cast<int32_t>(flat_row(hnsw));
+                      }},
+                     {"links cut", [](auto& i) { graph_of(i).neighbors.resize(graph_of(i).neighbors.size() - 1); }},
+                     {"an offset moved", [](auto& i) { graph_of(i).offsets[5] += 8; }},
+                     {"an offset far outside", [](auto& i) { graph_of(i).offsets[5] = ~size_t{0}; }},
+                     {"offsets that begin late", [](auto& i) { graph_of(i).offsets[0] = 4; }},
+                     {"offsets cut", [](auto& i) { graph_of(i).offsets.pop_back(); }},
+                     {"levels cut", [](auto& i) { graph_of(i).levels.pop_back(); }},
+                     {"a level of 0", [](auto& i) { graph_of(i).levels[7] = 0; }},
+                     {"a level of 100", [](auto& i) { graph_of(i).levels[7] = 100; }},
+                     {"a negative level", [](auto& i) { graph_of(i).levels[7] = -3; }},
+                     {"an entry point outside", [](auto& i) { graph_of(i).entry_point = kRows; }},
+                     {"no entry point", [](auto& i) { graph_of(i).entry_point = -1; }},
+                     {"an entry point too low",
+                      [](auto& i) { graph_of(i).entry_point = static_cast<int32_t>(flat_row(graph_of(i))); }},
+                     {"a top level too high", [](auto& i) { graph_of(i).max_level = 50; }},
+                     {"no top level", [](auto& i) { graph_of(i).max_level = -1; }},
+                     {"no table of levels", [](auto& i) { graph_of(i).cum_nneighbor_per_level.clear(); }},
+                     {"one level only", [](auto& i) { graph_of(i).cum_nneighbor_per_level.resize(1); }},
+                     {"a table that goes back", [](auto& i) { graph_of(i).cum_nneighbor_per_level.back() = 1; }},
+                     {"no chances for levels", [](auto& i) { graph_of(i).assign_probas.clear(); }},
+                     {"more chances than levels", [](auto& i) { graph_of(i).assign_probas.resize(500); }},
+                     {"a chance of NaN", [](auto& i) { graph_of(i).assign_probas[0] = kNaN; }},
+                     {"endless search", [](auto& i) { graph_of(i).efSearch = std::numeric_limits<int>::max(); }},
+                     {"no search", [](auto& i) { graph_of(i).efSearch = 0; }},
+                     {"endless construction", [](auto& i) { graph_of(i).efConstruction = 1 << 21; }},
+                 });
 }
 
 TEST(StructureCheck, GraphsLieOverVectorsThatCanBeCompared) {
@@ -178,45 +182,46 @@ TEST(StructureCheck, GraphsLieOverVectorsThatCanBeCompared) {
 }
 
 TEST(StructureCheck, ListsHoldEveryRowOnce) {
-  expect_refused(
-      "IVF8,Flat",
-      {
-          {"a row outside", [](auto& i) { arrays_of(i).ids[0][0] = kRows; }},
-          {"a negative row", [](auto& i) { arrays_of(i).ids[0][0] = -1; }},
-          {"a row twice", [](auto& i) { arrays_of(i).ids[0][0] = arrays_of(i).ids[0][1]; }},
-          {"an entry too few", [](auto& i) { arrays_of(i).resize(0, arrays_of(i).ids[0].size() - 1); }},
-          {"ids cut", [](auto& i) { arrays_of(i).ids[0].resize(arrays_of(i).ids[0].size() - 1); }},
-          {"codes cut", [](auto& i) { arrays_of(i).codes[0].resize(arrays_of(i).codes[0].size() - 1); }},
-          {"fewer arrays than lists", [](auto& i) { arrays_of(i).ids.pop_back(); }},
-          {"codes of another size", [](auto& i) { arrays_of(i).code_size = 1; }},
-          {"codes of another size in the index", [](auto& i) { lists_of(i).code_size = 1; }},
-          {"codes of no size", [](auto& i) { arrays_of(i).code_size = lists_of(i).code_size = ~size_t{0}; }},
-          {"no probes", [](auto& i) { lists_of(i).nprobe = 0; }},
-          {"more lists", [](auto& i) { lists_of(i).nlist = 9; }},
-          {"no lists", [](auto& i) { lists_of(i).nlist = 0; }},
-          {"fewer centroids", [](auto& i) { lists_of(i).quantizer->reset(); }},
-          {"no quantizer", [](auto& i) { lists_of(i).quantizer = nullptr; }},
-          {"no lists at all", [](auto& i) { lists_of(i).invlists = nullptr; }},
-          {"an untrained quantizer", [](auto& i) { lists_of(i).quantizer->is_trained = false; }},
-          {"lists found by lists",
-           [](auto& i) {
-             lists_of(i).quantizer = filled("IVF2,Flat", kDim, Random(404).vectors(8, kDim)).index.release();
-           },
-           code::kUnsupported},
-      });
+  expect_refused("IVF8,Flat",
+                 {
+                     {"a row outside", [](auto& i) { arrays_of(i).ids[0][0] = kRows; }},
+                     {"a negative row", [](auto& i) { arrays_of(i).ids[0][0] = -1; }},
+                     {"a row twice", [](auto& i) { arrays_of(i).ids[0][0] = arrays_of(i).ids[0][1]; }},
+                     {"an entry too few", [](auto& i) { arrays_of(i).resize(0, arrays_of(i).ids[0].size() - 1); }},
+                     {"ids cut", [](auto& i) { arrays_of(i).ids[0].resize(arrays_of(i).ids[0].size() - 1); }},
+                     {"codes cut", [](auto& i) { arrays_of(i).codes[0].resize(arrays_of(i).codes[0].size() - 1); }},
+                     {"fewer arrays than lists", [](auto& i) { arrays_of(i).ids.pop_back(); }},
+                     {"codes of another size", [](auto& i) { arrays_of(i).code_size = 1; }},
+                     {"codes of another size in the index", [](auto& i) { lists_of(i).code_size = 1; }},
+                     {"codes of no size", [](auto& i) { arrays_of(i).code_size = lists_of(i).code_size = ~size_t{0}; }},
+                     {"no probes", [](auto& i) { lists_of(i).nprobe = 0; }},
+                     {"more lists", [](auto& i) { lists_of(i).nlist = 9; }},
+                     {"no lists", [](auto& i) { lists_of(i).nlist = 0; }},
+                     {"fewer centroids", [](auto& i) { lists_of(i).quantizer->reset(); }},
+                     {"no quantizer", [](auto& i) { lists_of(i).quantizer = nullptr; }},
+                     {"no lists at all", [](auto& i) { lists_of(i).invlists = nullptr; }},
+                     {"an untrained quantizer", [](auto& i) { lists_of(i).quantizer->is_trained = false; }},
+                     {"lists found by lists",
+                      [](auto& i) {
+                        lists_of(i).quantizer = filled("IVF2,Flat", kDim, Random(404).vectors(8, kDim)).index.release();
+                      },
+                      code::kUnsupported},
+                 });
 }
 
 TEST(StructureCheck, ListsOfCodesFitTheirQuantizer) {
-  expect_refused("IVF8,PQ4x4", {
-                                   {"centroids cut", [](auto& i) { as<faiss::IndexIVFPQ>(i).pq.centroids.pop_back(); }},
-                                   {"a centroid of NaN", [](auto& i) { as<faiss::IndexIVFPQ>(i).pq.centroids[9] = kNaN; }},
-                                   {"more bits", [](auto& i) { as<faiss::IndexIVFPQ>(i).pq.nbits = 8; }},
-                                   {"other parts", [](auto& i) { as<faiss::IndexIVFPQ>(i).pq.M = 8; }},
-                               });
+  expect_refused("IVF8,PQ4x4",
+                 {
+                     {"centroids cut", [](auto& i) { as<faiss::IndexIVFPQ>(i).pq.centroids.pop_back(); }},
+                     {"a centroid of NaN", [](auto& i) { as<faiss::IndexIVFPQ>(i).pq.centroids[9] = kNaN; }},
+                     {"more bits", [](auto& i) { as<faiss::IndexIVFPQ>(i).pq.nbits = 8; }},
+                     {"other parts", [](auto& i) { as<faiss::IndexIVFPQ>(i).pq.M = 8; }},
+                 });
   expect_refused("IVF8,SQ8", {{"no range", [](auto& i) { as<faiss::IndexIVFScalarQuantizer>(i).sq.trained.clear(); }}});
   expect_refused("IVF8,RaBitQ",
                  {
-                     {"another metric", [](auto& i) { as<faiss::IndexIVFRaBitQ>(i).rabitq.metric_type = faiss::METRIC_INNER_PRODUCT; }},
+                     {"another metric",
+                      [](auto& i) { as<faiss::IndexIVFRaBitQ>(i).rabitq.metric_type = faiss::METRIC_INNER_PRODUCT; }},
                      {"queries of 200 bits", [](auto& i) { as<faiss::IndexIVFRaBitQ>(i).qb = 200; }},
                      {"codes of another size", [](auto& i) { as<faiss::IndexIVFRaBitQ>(i).rabitq.code_size = 1; }},
                  });
@@ -237,18 +242,17 @@ TEST(StructureCheck, BlocksOfFourBitCodesAreWhole) {
   const auto blocks = [lists](faiss::Index& i) -> faiss::BlockInvertedLists& {
     return dynamic_cast<faiss::BlockInvertedLists&>(*lists(i).invlists);
   };
-  expect_refused("IVF8,PQ4x4fs",
-                 {
-                     {"no block size", [=](auto& i) { lists(i).bbs = 0; }},
-                     {"a block of 33", [=](auto& i) { lists(i).bbs = 33; }},
-                     {"another block size", [=](auto& i) { lists(i).bbs = 64; }},
-                     {"more parts", [=](auto& i) { lists(i).M = 6; }},
-                     {"parts rounded otherwise", [=](auto& i) { lists(i).M2 = 8; }},
-                     {"codes of a list cut", [=](auto& i) { blocks(i).codes[0].resize(1); }},
-                     {"more vectors a block", [=](auto& i) { blocks(i).n_per_block = 1 << 20; }},
-                     {"lists cut", [=](auto& i) { blocks(i).codes.resize(3); }},
-                     {"a row twice", [=](auto& i) { blocks(i).ids[0][0] = blocks(i).ids[0][1]; }},
-                 });
+  expect_refused("IVF8,PQ4x4fs", {
+                                     {"no block size", [=](auto& i) { lists(i).bbs = 0; }},
+                                     {"a block of 33", [=](auto& i) { lists(i).bbs = 33; }},
+                                     {"another block size", [=](auto& i) { lists(i).bbs = 64; }},
+                                     {"more parts", [=](auto& i) { lists(i).M = 6; }},
+                                     {"parts rounded otherwise", [=](auto& i) { lists(i).M2 = 8; }},
+                                     {"codes of a list cut", [=](auto& i) { blocks(i).codes[0].resize(1); }},
+                                     {"more vectors a block", [=](auto& i) { blocks(i).n_per_block = 1 << 20; }},
+                                     {"lists cut", [=](auto& i) { blocks(i).codes.resize(3); }},
+                                     {"a row twice", [=](auto& i) { blocks(i).ids[0][0] = blocks(i).ids[0][1]; }},
+                                 });
   const auto scan = [](faiss::Index& i) -> faiss::IndexPQFastScan& { return as<faiss::IndexPQFastScan>(i); };
   expect_refused("PQ4x4fs", {
                                 {"no block size", [=](auto& i) { scan(i).bbs = 0; }},
@@ -268,12 +272,14 @@ TEST(StructureCheck, CodesFitTheirQuantizer) {
                               {"another dimension", [](auto& i) { as<faiss::IndexPQ>(i).pq.d = 32; }},
                           });
   using SQ = faiss::IndexScalarQuantizer;
-  expect_refused("SQ8", {
-                            {"no kind", [](auto& i) { as<SQ>(i).sq.qtype = static_cast<faiss::ScalarQuantizer::QuantizerType>(77); }},
-                            {"half a range", [](auto& i) { as<SQ>(i).sq.trained.resize(kDim); }},
-                            {"a range of NaN", [](auto& i) { as<SQ>(i).sq.trained[0] = kNaN; }},
-                            {"another dimension", [](auto& i) { as<SQ>(i).sq.d = 8; }},
-                        });
+  expect_refused(
+      "SQ8",
+      {
+          {"no kind", [](auto& i) { as<SQ>(i).sq.qtype = static_cast<faiss::ScalarQuantizer::QuantizerType>(77); }},
+          {"half a range", [](auto& i) { as<SQ>(i).sq.trained.resize(kDim); }},
+          {"a range of NaN", [](auto& i) { as<SQ>(i).sq.trained[0] = kNaN; }},
+          {"another dimension", [](auto& i) { as<SQ>(i).sq.d = 8; }},
+      });
   expect_refused("RR16,LSH", {
                                  {"more bits", [](auto& i) { as<faiss::IndexLSH>(i).nbits = 64; }},
                                  {"no bits", [](auto& i) { as<faiss::IndexLSH>(i).nbits = 0; }},
@@ -285,18 +291,17 @@ TEST(StructureCheck, CodesFitTheirQuantizer) {
                                   }},
                              });
   const auto rq = [](faiss::Index& i) -> faiss::ResidualQuantizer& { return as<faiss::IndexResidualQuantizer>(i).rq; };
-  expect_refused("RQ3x4", {
-                              {"codebooks cut", [=](auto& i) { rq(i).codebooks.pop_back(); }},
-                              {"more codebooks", [=](auto& i) { rq(i).M = 4; }},
-                              {"60 bits", [=](auto& i) { rq(i).nbits[0] = 60; }},
-                              {"no beam", [=](auto& i) { rq(i).max_beam_size = 0; }},
-                              {"norms in no known way",
-                               [=](auto& i) {
-                                 rq(i).search_type = static_cast<faiss::AdditiveQuantizer::Search_type_t>(50);
-                               }},
-                              {"norms that are not there",
-                               [=](auto& i) { rq(i).search_type = faiss::AdditiveQuantizer::ST_norm_cqint8; }},
-                          });
+  expect_refused(
+      "RQ3x4",
+      {
+          {"codebooks cut", [=](auto& i) { rq(i).codebooks.pop_back(); }},
+          {"more codebooks", [=](auto& i) { rq(i).M = 4; }},
+          {"60 bits", [=](auto& i) { rq(i).nbits[0] = 60; }},
+          {"no beam", [=](auto& i) { rq(i).max_beam_size = 0; }},
+          {"norms in no known way",
+           [=](auto& i) { rq(i).search_type = static_cast<faiss::AdditiveQuantizer::Search_type_t>(50); }},
+          {"norms that are not there", [=](auto& i) { rq(i).search_type = faiss::AdditiveQuantizer::ST_norm_cqint8; }},
+      });
   const auto lsq = [](faiss::Index& i) -> faiss::LocalSearchQuantizer& {
     return as<faiss::IndexLocalSearchQuantizer>(i).lsq;
   };
@@ -326,27 +331,26 @@ TEST(StructureCheck, TransformsFitEachOther) {
   expect_refused("Pad20,Flat", {{"a dimension that is not there", [=](auto& i) {
                                    dynamic_cast<faiss::RemapDimensionsTransform&>(*outer(i).chain[0]).map[2] = 500;
                                  }}});
-  expect_refused("ITQ16,LSH", {{"no mean", [=](auto& i) {
-                                  dynamic_cast<faiss::ITQTransform&>(*outer(i).chain[0]).mean.clear();
-                                }}});
+  expect_refused("ITQ16,LSH",
+                 {{"no mean", [=](auto& i) { dynamic_cast<faiss::ITQTransform&>(*outer(i).chain[0]).mean.clear(); }}});
 }
 
 TEST(StructureCheck, RefinementsHaveTwoHalves) {
   const auto refine = [](faiss::Index& i) -> faiss::IndexRefine& { return dynamic_cast<faiss::IndexRefine&>(i); };
-  expect_refused("SQ8,RFlat",
-                 {
-                     {"no first half", [=](auto& i) { refine(i).base_index = nullptr; }},
-                     {"no second half", [=](auto& i) { refine(i).refine_index = nullptr; }},
-                     {"a second half without rows", [=](auto& i) { refine(i).refine_index->reset(); }},
-                     {"a factor of NaN", [=](auto& i) { refine(i).k_factor = kNaN; }},
-                     {"a factor of 0", [=](auto& i) { refine(i).k_factor = 0; }},
-                     {"a factor of 10^9", [=](auto& i) { refine(i).k_factor = 1e9f; }},
-                     {"a second half that compares no rows",
-                      [=](auto& i) {
-                        refine(i).refine_index = filled("IVF8,Flat", kDim, Random(405).vectors(kRows, kDim)).index.release();
-                      },
-                      code::kUnsupported},
-                 });
+  expect_refused("SQ8,RFlat", {
+                                  {"no first half", [=](auto& i) { refine(i).base_index = nullptr; }},
+                                  {"no second half", [=](auto& i) { refine(i).refine_index = nullptr; }},
+                                  {"a second half without rows", [=](auto& i) { refine(i).refine_index->reset(); }},
+                                  {"a factor of NaN", [=](auto& i) { refine(i).k_factor = kNaN; }},
+                                  {"a factor of 0", [=](auto& i) { refine(i).k_factor = 0; }},
+                                  {"a factor of 10^9", [=](auto& i) { refine(i).k_factor = 1e9f; }},
+                                  {"a second half that compares no rows",
+                                   [=](auto& i) {
+                                     refine(i).refine_index =
+                                         filled("IVF8,Flat", kDim, Random(405).vectors(kRows, kDim)).index.release();
+                                   },
+                                   code::kUnsupported},
+                              });
 }
 
 TEST(StructureCheck, KindsThatCannotBeLookedOverAreSaidToBeUnknown) {

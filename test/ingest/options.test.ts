@@ -49,7 +49,7 @@ describe('the options of ingest', () => {
     await refuses({ hidden: 'yes' }, 'E_ARGUMENT', 'hidden', 'true or false', '"yes"');
     await refuses({ followLinks: 1 }, 'E_ARGUMENT', 'followLinks', 'true or false', '1');
     await refuses({ known: new Map() }, 'E_ARGUMENT', 'known', 'a function', 'a Map');
-    await refuses({ signal: {} }, 'E_ARGUMENT', 'signal', 'an AbortSignal', 'a Object');
+    await refuses({ signal: {} }, 'E_ARGUMENT', 'signal', 'an AbortSignal', 'an Object');
     const encodings = 'the name of an encoding, such as utf-8, shift_jis or windows-1252';
     await refuses({ encoding: 'utf-9' }, 'E_ARGUMENT', 'encoding', encodings, '"utf-9"');
     await refuses({ concurrency: 0 }, 'E_RANGE', 'concurrency', 'an integer from 1 to 256', '0');

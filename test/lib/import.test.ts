@@ -102,7 +102,8 @@ describe('lib: files from others, tried in a process that may die', () => {
     writeFileSync(file('holed'), holed);
     await fails(Index.open(file('holed'), { untrusted: true }), {
       code: 'E_NOT_FINITE',
-      message: /holds vectors that cannot be searched: Vector \d+ holds nan at position \d+; every number must be finite\.$/,
+      message:
+        /holds vectors that cannot be searched: Vector \d+ holds nan at position \d+; every number must be finite\.$/,
       expected: 'finite numbers',
       actual: 'nan',
     });

@@ -47,7 +47,7 @@ describe('parseFilter', () => {
     await refused(null, 'filter must be an object such as { year: { $gte: 2020 } }, but is null.');
     await refused([], 'filter must be an object such as { year: { $gte: 2020 } }, but is an array of 0.');
     await refused('a = 1', 'filter must be an object such as { year: { $gte: 2020 } }, but is "a = 1".');
-    await refused({ $and: { a: 1 } }, 'filter.$and must be an array of filters, but is a Object.');
+    await refused({ $and: { a: 1 } }, 'filter.$and must be an array of filters, but is an Object.');
     await refused({ $or: [1] }, 'filter.$or[0] must be an object such as { year: { $gte: 2020 } }, but is 1.');
   });
 
@@ -74,7 +74,7 @@ describe('parseFilter', () => {
       `filter.a must be ${scalar}, but is an array of 1. For one of several, write { $in: [...] }.`,
     );
     await refused({ a: { $in: 1 } }, 'filter.a.$in must be an array of values, but is 1.');
-    await refused({ a: { $in: [{}] } }, `filter.a.$in[0] must be ${scalar}, but is a Object.`);
+    await refused({ a: { $in: [{}] } }, `filter.a.$in[0] must be ${scalar}, but is an Object.`);
     await refused({ a: { $gt: true } }, 'filter.a.$gt must be a string or a finite number, but is true.');
     await refused({ a: { $exists: 1 } }, 'filter.a.$exists must be true or false, but is 1.');
     await refused({ a: { $not: 1 } }, /^filter\.a\.\$not must be a condition \(/);

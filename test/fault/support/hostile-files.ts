@@ -108,7 +108,7 @@ const LISTS: Hostile[] = [
     code: CORRUPT,
     rows: 0,
   },
-  { name: '2^40 lists', bytes: ivf({ nlist: 2n ** 40n }), code: CORRUPT },
+  { name: '2^40 lists', bytes: ivf({ nlist: 2n ** 40n }), code: 'E_OUT_OF_MEMORY' },
   { name: '2^61 lists', bytes: ivf({ nlist: 2n ** 61n }), code: CORRUPT },
   { name: 'no probes', bytes: ivf({ nprobe: 0 }), code: CORRUPT },
   { name: 'lists without a quantizer', bytes: ivf({ quantizer: mark('null') }), code: CORRUPT }, // SIGSEGV
