@@ -1,0 +1,13 @@
+/** The public face of `faiss-quiver/rag`: documents in, answers out. This file only exports. */
+export { QuiverError, type ErrorCode } from '../lib/errors.js';
+export type { Answer, Quote } from './answer/types.js';
+export { Collection } from './collection/collection.js';
+export type * from './collection/types.js';
+export type { Chunk, JsonObject, JsonValue } from './document/types.js';
+export type { Embedder, EmbedOptions } from './embed/embedder.js';
+export { HttpEmbedder, type HttpOptions } from './embed/http/http-embedder.js';
+export { openModel, type OpenModelOptions } from './embed/models/open.js';
+export { ingest } from './ingest/ingest.js';
+export type { IngestEvent, IngestOptions } from './ingest/types.js';
+export type * from './store/backend.js';
+export type { Filter as MetadataFilter } from './store/filter.js';
