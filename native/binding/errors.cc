@@ -63,6 +63,7 @@ void throw_to_js(Napi::Env env, std::exception_ptr error) {
   }
   const Napi::Error plain = Napi::Error::New(env, description.Get("message").As<Napi::String>().Utf8Value());
   for (const char* key : {"code", "expected", "actual"}) plain.Value().Set(key, description.Get(key));
+  // NOLINTNEXTLINE(misc-throw-by-value-catch-by-reference): it is made in steps.
   throw plain;
 }
 

@@ -158,6 +158,7 @@ void define_system(Napi::Env env, Napi::Object exports) {
   exports.Set("setErrorClass", Napi::Function::New(env, set_error_class));
   exports.Set("cancel", Napi::Function::New(env, cancel));
   exports.Set("scratch", Napi::Function::New(env, scratch));
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): read once, while the addon is loaded.
   const char* hooks = std::getenv("QUIVER_TEST_HOOKS");
   if (hooks != nullptr && std::string(hooks) == "1") exports.Set("armFault", Napi::Function::New(env, arm_fault));
 }

@@ -76,6 +76,7 @@ void remove_abandoned(const std::string& path) {
   const std::string folder = folder_of(path), prefix = prefix_of(path);
   const std::unique_ptr<DIR, int (*)(DIR*)> entries(opendir(folder.c_str()), closedir);
   if (entries == nullptr) return;
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): each call reads a stream of its own.
   while (const dirent* entry = readdir(entries.get())) {
     if (!is_temporary(entry->d_name, prefix)) continue;
     const Fd fd(openat(dirfd(entries.get()), entry->d_name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
