@@ -27,6 +27,8 @@ export function sanitizerSettings(root, sanitizer) {
   const env = {
     ASAN_OPTIONS: 'halt_on_error=1:detect_leaks=1:detect_stack_use_after_return=1',
     UBSAN_OPTIONS: 'halt_on_error=1:print_stacktrace=1',
+    // On a busy machine a team that spins at its barriers waits for the thread that is not scheduled.
+    OMP_WAIT_POLICY: 'passive',
     // libgomp is not instrumented, and its barriers would look like races. With teams of one our own lanes may still
     // have several threads each, and those are what is looked at.
     ...(sanitizer === 'thread' && { OMP_THREAD_LIMIT: '1' }),
