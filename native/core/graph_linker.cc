@@ -21,7 +21,7 @@ std::unique_ptr<faiss::DistanceComputer> distance_to(const faiss::Index& storage
   std::unique_ptr<faiss::DistanceComputer> plain(storage.get_distance_computer());
   if (!faiss::is_similarity_metric(storage.metric_type)) return plain;
   auto negative = std::make_unique<faiss::NegativeDistanceComputer>(plain.get());
-  plain.release();
+  static_cast<void>(plain.release());  // the other owns it now
   return negative;
 }
 

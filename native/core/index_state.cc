@@ -33,6 +33,7 @@ void IndexState::check_usable() const {
   if (freed_) throw Error(code::kClosed, "The index is closed.", "an open index", "a closed one");
   if (damaged_) {
     std::lock_guard<std::mutex> guard(small_);
+    // NOLINTNEXTLINE(misc-throw-by-value-catch-by-reference): it is kept for every call to come.
     throw *damage_;
   }
 }

@@ -65,7 +65,6 @@ void check_parts(const Inspection& inspection, const faiss::ProductAdditiveQuant
   for (size_t i = 0; i < splits; i++) {
     const faiss::AdditiveQuantizer* part = product.subquantizer(i);
     inspection.require(part != nullptr, "its quantizer's parts are missing");
-    // NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): require() throws.
     inspection.quantizer(*part, static_cast<int64_t>(product.d / splits), metric, trained);
     for (size_t j = 0; j < part->M; j++) {
       inspection.require(parts + j < product.M && product.nbits[parts + j] == part->nbits[j],

@@ -141,7 +141,6 @@ void forget_training(faiss::Index* index) {
              dynamic_cast<faiss::IndexScalarQuantizer*>(index) == nullptr) {
     return;  // whole vectors, and kinds that FAISS trains anew by itself
   }
-  // NOLINTNEXTLINE(clang-analyzer-core.NullDereference): an index has parts.
   index->is_trained = false;
 }
 

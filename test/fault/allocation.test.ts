@@ -56,7 +56,7 @@ async function results(kind: string, folder: string, library: string, tries: Try
   while (found.length < tries.length) {
     const ended = await run('allocation', [kind, path, list, String(found.length)], { env: { LD_PRELOAD: library } });
     const lines = linesOf(ended);
-    for (const { i, code, harm } of lines) if (code !== undefined) found[i] = { what: tries[i]!, code, harm };
+    for (const { i, code, harm } of lines) if (code !== undefined) found[i] = { what: tries[i], code, harm };
     if (lines.at(-1)?.done === true) break;
     const last = lines.at(-1);
     assert.ok(last?.trying !== undefined, `the process ended between tries:\n${ended.stderr.slice(-2_000)}`);

@@ -13,7 +13,7 @@ import { answers, assertSound, DIM, open, versioned } from './support/store.js';
 const snapshotOf = (folder: string): string => {
   const names = readdirSync(folder).filter((name) => name.startsWith('index-'));
   assert.equal(names.length, 1, names.join(', '));
-  return join(folder, names[0]!);
+  return join(folder, names[0]);
 };
 
 /** A closed store of some documents; each time with others. */
@@ -51,6 +51,7 @@ describe('B1: damaged, lost and foreign snapshots', function () {
       }
       writeFileSync(path, whole);
       const opened = await openSnapshot(folder, record, DIM, {});
+      // eslint-disable-next-line @typescript-eslint/no-base-to-string -- for the message of a failure
       assert.ok(typeof opened !== 'string', String(opened));
       await opened.close();
     });
@@ -65,7 +66,7 @@ describe('B1: damaged, lost and foreign snapshots', function () {
       /cannot be used: .*(damaged|sum)/i,
       (path) => {
         const bytes = readFileSync(path);
-        bytes[bytes.length >> 1]! ^= 4;
+        bytes[bytes.length >> 1] ^= 4;
         writeFileSync(path, bytes);
       },
     ],
@@ -74,7 +75,7 @@ describe('B1: damaged, lost and foreign snapshots', function () {
       /is not the file that was saved/,
       (path) => {
         const bytes = readFileSync(path);
-        bytes[100]! ^= 4;
+        bytes[100] ^= 4;
         writeFileSync(path, bytes);
       },
     ],

@@ -90,7 +90,7 @@ export const VOCABULARY = WORDS.split(' ');
 
 /** `count` words, the first ones of the vocabulary more often than the last. */
 export function sentence(next: () => number, count: number): string {
-  const word = (): string => VOCABULARY[Math.floor(next() ** 2 * VOCABULARY.length)]!;
+  const word = (): string => VOCABULARY[Math.floor(next() ** 2 * VOCABULARY.length)];
   return Array.from({ length: count }, word).join(' ');
 }
 
@@ -116,7 +116,7 @@ export function unit(vector: Float32Array): Float32Array {
 
 export function cosine(a: Float32Array, b: Float32Array): number {
   const [x, y] = [unit(a), unit(b)];
-  return x.reduce((sum, value, i) => sum + value * y[i]!, 0);
+  return x.reduce((sum, value, i) => sum + value * y[i], 0);
 }
 
 /** What a hit is, without its texts. */

@@ -30,6 +30,7 @@ async function assertOneState(store: Backend, mode: 'vector' | 'keyword' | 'hybr
     assert.deepEqual(own.map(({ chunk }) => chunk.position).sort(), [0, 1, 2]);
     const versions = new Set(own.map(({ document: { metadata } }) => metadata.version));
     assert.equal(versions.size, 1);
+    // eslint-disable-next-line @typescript-eslint/no-base-to-string -- for the message of a failure
     for (const { chunk } of own) assert.ok(chunk.text.includes(`version${String([...versions][0])} `), chunk.text);
   }
 }

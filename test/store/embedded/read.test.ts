@@ -19,7 +19,7 @@ describe('reading a store', () => {
         if (seen.length === 7) await store.put(library(1, 9, 0));
       } while (after !== undefined);
       assert.deepEqual(seen, ids);
-      const { document } = all[3]!;
+      const { document } = all[3];
       const [summary] = (await store.list({ filter: { $id: document.id } })).documents;
       assert.deepEqual(summary, {
         id: document.id,

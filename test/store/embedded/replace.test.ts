@@ -19,10 +19,10 @@ function embedder(seen: ChunkText[] = []) {
 async function assertReplaced(store: Backend): Promise<void> {
   assert.deepEqual(store.model, OTHER);
   for (const { id } of (await store.list({ limit: 1_000 })).documents) {
-    const { text } = (await store.get(id))!.chunks[0]!;
+    const { text } = (await store.get(id))!.chunks[0];
     const { hits } = await store.search({ vector: vectorsFor(text, 1, OTHER.dim), k: 1 });
-    assert.equal(hits[0]!.chunk.text, text);
-    assert.ok(hits[0]!.score > 0.999);
+    assert.equal(hits[0].chunk.text, text);
+    assert.ok(hits[0].score > 0.999);
   }
 }
 
@@ -47,6 +47,7 @@ describe('replaceVectors', () => {
           during++;
           return embed(some);
         },
+        // eslint-disable-next-line @typescript-eslint/no-meaningless-void-operator -- says that nothing is waited for
         { batch: 16, onProgress: ({ phase, done }) => void (phase === 'embed' && steps.push(done)) },
       );
       const total = (await store.count()).chunks;
@@ -54,7 +55,7 @@ describe('replaceVectors', () => {
       assert.equal(seen.length, total);
       assert.ok(during >= 5);
       assert.equal(steps.at(-1), total);
-      assert.deepEqual(Object.keys(seen[0]!), ['text', 'title']);
+      assert.deepEqual(Object.keys(seen[0]), ['text', 'title']);
       assert.equal(store.generation, 2);
       await assertReplaced(store);
       assert.equal((await store.stats()).replacing, undefined);

@@ -75,7 +75,7 @@ describe('search', () => {
       .sort((a, b) => b - a);
     assert.equal(hits.length, wanted.length);
     hits.forEach(({ score, parts }, i) => {
-      assert.ok(close(score, wanted[i]!, 1e-6));
+      assert.ok(close(score, wanted[i], 1e-6));
       assert.deepEqual(parts, { cosine: score });
     });
   });
@@ -91,7 +91,7 @@ describe('search', () => {
       fused.sort((a, b) => b[1] - a[1]);
       const { hits } = await store.search({ text, vector, weight, k: 50 });
       hits.forEach(({ score, parts, ...hit }, i) => {
-        assert.ok(close(score, fused[i]![1]), `${String(i)}: ${String(score)}, ${String(fused[i]![1])}`);
+        assert.ok(close(score, fused[i][1]), `${String(i)}: ${String(score)}, ${String(fused[i][1])}`);
         assert.deepEqual([parts.cosine, parts.bm25], scores.get(nameOf(hit as Hit)));
       });
     }
@@ -119,11 +119,11 @@ describe('search', () => {
 
   it('says which document and chunk, with a marked snippet', async () => {
     const [hit] = (await store.search({ text: 'glacier', vector })).hits;
-    const { document } = entries.find((one) => one.document.id === hit!.document.id)!;
-    assert.deepEqual(hit!.document, { id: document.id, title: document.title, metadata: document.metadata });
-    const { position, ...chunk } = hit!.chunk;
+    const { document } = entries.find((one) => one.document.id === hit.document.id)!;
+    assert.deepEqual(hit.document, { id: document.id, title: document.title, metadata: document.metadata });
+    const { position, ...chunk } = hit.chunk;
     assert.deepEqual(chunk, document.chunks[position]);
-    const { snippet } = hit!;
+    const { snippet } = hit;
     assert.equal(document.text.slice(snippet.start, snippet.start + snippet.text.length), snippet.text);
     assert.ok(snippet.marks.length > 0);
     for (const [from, to] of snippet.marks) assert.equal(snippet.text.slice(from, to), 'glacier');
@@ -175,7 +175,7 @@ describe('search', () => {
 
   it('leaves out what lies below a threshold', async () => {
     const all = (await store.search({ vector, k: 1_000 })).hits;
-    const limit = all[20]!.score;
+    const limit = all[20].score;
     assert.equal((await store.search({ vector, k: 1_000, minScore: limit })).hits.length, 21);
     assert.equal((await store.search({ vector, k: 1_000, minCosine: limit })).hits.length, 21);
     const { hits } = await store.search({ text, vector, k: 1_000, minCosine: limit, minScore: 0 });
@@ -214,7 +214,7 @@ describe('search', () => {
     for (const words of ['', '...', '😀', 'unheardof']) {
       const { hits } = await store.search({ text: words, vector });
       assert.deepEqual(names(hits), plain);
-      assert.equal(hits[0]!.parts.bm25, 0);
+      assert.equal(hits[0].parts.bm25, 0);
       assert.deepEqual((await store.search({ text: words })).hits, []);
     }
   });
@@ -230,7 +230,7 @@ describe('search', () => {
         hits.map(({ score }) => score),
         [0, 0],
       );
-      assert.equal((await own.search({ vector: vectorsFor('one', 1) })).hits[0]!.document.id, 'one');
+      assert.equal((await own.search({ vector: vectorsFor('one', 1) })).hits[0].document.id, 'one');
     });
   });
 

@@ -166,7 +166,7 @@ describe('the snapshot of the index', () => {
       mkdirSync(join(folder, 'index-1.quiver', 'inside'), { recursive: true });
       await store.close();
       assert.equal(warnings.length, 1);
-      assert.match(warnings[0]!, /^The snapshot of the index could not be saved; the next open takes longer\. /);
+      assert.match(warnings[0], /^The snapshot of the index could not be saved; the next open takes longer\. /);
       rmSync(join(folder, 'index-1.quiver'), { recursive: true });
       await session(folder, async (again) => {
         assert.equal(again.opened.how, 'rebuilt');
