@@ -11,11 +11,12 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isMainThread } from 'node:worker_threads';
 
-import { cpu, type SimdLevel } from './cpu.js';
+import { cpu, type CpuLevel, type SimdLevel } from './cpu.js';
 import { QuiverError } from './errors.js';
 import type { Addon } from './native.js';
 
 const LEVELS: SimdLevel[] = ['v4', 'v3', 'v2'];
+const BLAS_KERNELS: Partial<Record<CpuLevel, string>> = { v4: 'SkylakeX', v3: 'Haswell' };
 
 /** The folder that holds package.json: this file lies in dist/lib. */
 export const packageRoot = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
@@ -49,8 +50,10 @@ function withNativeEnvironment<T>(load: () => T): T {
     // Threads that wait for each other spin for microseconds, not for milliseconds: the cores are the host's too.
     GOMP_SPINCOUNT: '10000',
   };
-  // OpenBLAS 0.3.21 takes AMD CPUs with AVX-512 for Haswell, which halves the speed of flat batch search.
-  if (cpu().vendor === 'AuthenticAMD' && cpu().level === 'v4') wanted.OPENBLAS_CORETYPE = 'SkylakeX';
+  // OpenBLAS goes by model numbers: 0.3.21 takes AMD CPUs with AVX-512 for Haswell, and CPUs newer than itself for a
+  // Prescott of 2004, which makes flat batch search 2 to 10 times slower. The level is what its kernels need.
+  const kernel = BLAS_KERNELS[cpu().level];
+  if (kernel !== undefined) wanted.OPENBLAS_CORETYPE = kernel;
   const set = isMainThread ? Object.keys(wanted).filter((name) => process.env[name] === undefined) : [];
   for (const name of set) process.env[name] = wanted[name];
   try {

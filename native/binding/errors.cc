@@ -4,6 +4,7 @@
 
 #include <new>
 #include <string>
+#include <system_error>
 
 #include "binding/environment.h"
 #include "core/error.h"
@@ -34,6 +35,12 @@ Description description_of(std::exception_ptr error) {
     return {code::kFaiss, Error(code::kFaiss, "FAISS refused the call: " + e.msg).what(), "", ""};
   } catch (const std::bad_alloc&) {
     return out_of_memory();
+  } catch (const std::system_error& e) {
+    // What the C++ library throws when a thread or a lock is not to be had; files have errors of our own.
+    const bool short_of =
+        e.code() == std::errc::resource_unavailable_try_again || e.code() == std::errc::not_enough_memory;
+    if (short_of) return out_of_memory();
+    return {code::kInternal, std::string("Unexpected error of the system: ") + e.what(), "", ""};
   } catch (const std::exception& e) {
     return {code::kInternal, std::string("Unexpected native error: ") + e.what(), "", ""};
   } catch (...) {

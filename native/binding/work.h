@@ -30,17 +30,14 @@ class Call {
     pending_->number = number;
     pending_->account = std::move(account);
     pending_->ticket = Environment::of(env)->begin(number, with_progress);
+    pending_->completion = std::make_unique<Completion>();
     pending_->environment = Environment::of(env);
   }
 
   const std::shared_ptr<Ticket>& ticket() const { return pending_->ticket; }
 
-  void resolve(Result value) const {
-    auto completion = std::make_unique<Completion>();
-    completion->value = std::move(value);
-    pending_->answer(std::move(completion));
-  }
-  void reject(std::exception_ptr error) const { pending_->fail(std::move(error)); }
+  void resolve(Result value) const { pending_->answer(std::move(value), nullptr); }
+  void reject(std::exception_ptr error) const { pending_->answer(nullptr, std::move(error)); }
   // Runs `work`, which returns a Result, and answers with what comes of it. Unless it was cancelled before it began.
   template <typename F>
   void run(F&& work) const {
@@ -60,20 +57,19 @@ class Call {
     std::shared_ptr<Ticket> ticket;
     std::shared_ptr<Account> account;
 
-    void answer(std::unique_ptr<Completion> completion) {
+    std::unique_ptr<Completion> completion;  // made beforehand: an answer must not fail for want of memory
+
+    void answer(Result value, std::exception_ptr error) {
       const auto to = std::exchange(environment, nullptr);
       if (!to) return;
+      completion->value = std::move(value);
+      completion->error = std::move(error);
       completion->call = number;
       completion->account = std::move(account);
       to->post(std::move(completion));
     }
-    void fail(std::exception_ptr error) {
-      auto completion = std::make_unique<Completion>();
-      completion->error = std::move(error);
-      answer(std::move(completion));
-    }
     ~Pending() {
-      if (environment) fail(std::make_exception_ptr(Error(code::kInternal, "The call was given up.")));
+      if (environment) answer(nullptr, std::make_exception_ptr(Error(code::kInternal, "The call was given up.")));
     }
   };
   std::shared_ptr<Pending> pending_;

@@ -12,6 +12,8 @@
 #include <cstdint>
 #include <cstdlib>
 #include <ctime>
+#include <new>
+#include <utility>
 
 #include "core/ticket.h"
 
@@ -25,8 +27,27 @@ constexpr int kBulkNiceness = 5;
 constexpr auto kExitPatience = std::chrono::seconds(5);
 }  // namespace
 
+TaskQueue::~TaskQueue() {
+  while (pop() != nullptr) {
+  }
+}
+
+void TaskQueue::push(std::unique_ptr<Task> task) {
+  task->next = nullptr;
+  (last_ == nullptr ? first_ : last_->next) = task.get();
+  last_ = task.release();
+}
+
+std::unique_ptr<Task> TaskQueue::pop() {
+  std::unique_ptr<Task> task(first_);
+  if (task == nullptr) return task;
+  first_ = std::exchange(task->next, nullptr);
+  if (first_ == nullptr) last_ = nullptr;
+  return task;
+}
+
 Inbox::~Inbox() {
-  std::deque<std::unique_ptr<Task>> rest;
+  TaskQueue rest;
   drain_into(rest);
 }
 
@@ -37,7 +58,7 @@ void Inbox::push(std::unique_ptr<Task> task) {
   }
 }
 
-void Inbox::drain_into(std::deque<std::unique_ptr<Task>>& queue) {
+void Inbox::drain_into(TaskQueue& queue) {
   Task* taken = head_.exchange(nullptr, std::memory_order_acquire);
   Task* oldest = nullptr;
   while (taken != nullptr) {
@@ -48,8 +69,7 @@ void Inbox::drain_into(std::deque<std::unique_ptr<Task>>& queue) {
   }
   while (oldest != nullptr) {
     Task* next = oldest->next;
-    oldest->next = nullptr;
-    queue.emplace_back(oldest);
+    queue.push(std::unique_ptr<Task>(oldest));
     oldest = next;
   }
 }
@@ -121,10 +141,7 @@ void Lane::post(std::unique_ptr<Task> task) {
 std::unique_ptr<Task> Lane::take() {
   std::lock_guard<std::mutex> guard(mutex_);
   inbox_.drain_into(ready_);
-  if (ready_.empty()) return nullptr;
-  auto task = std::move(ready_.front());
-  ready_.pop_front();
-  return task;
+  return ready_.pop();
 }
 
 void Lane::work(int niceness) {
@@ -217,21 +234,30 @@ void Executor::shutdown() {
 }
 
 void Strand::post(std::unique_ptr<Task> task) {
+  // All that can fail comes before the task is in: one that nobody runs would keep all later ones waiting.
+  auto next = token();
+  Executor::instance().ensure_started();
   inbox_.push(std::move(task));
-  if (pending_.fetch_add(1, std::memory_order_acq_rel) == 0) schedule();
+  if (pending_.fetch_add(1, std::memory_order_acq_rel) == 0) Executor::instance().post_bulk(std::move(next));
 }
 
-void Strand::schedule() {
-  Executor::instance().post_bulk(make_task([self = shared_from_this()] { self->run_one(); }));
+std::unique_ptr<Task> Strand::token() {
+  return make_task([self = shared_from_this()] { self->run_some(); });
 }
 
-void Strand::run_one() {
-  if (ready_.empty()) inbox_.drain_into(ready_);
-  auto task = std::move(ready_.front());
-  ready_.pop_front();
-  task->run();
-  task.reset();
-  if (pending_.fetch_sub(1, std::memory_order_acq_rel) > 1) schedule();
+// One task, and then the others' turn; without memory for that the next one at once.
+void Strand::run_some() {
+  while (true) {
+    if (ready_.empty()) inbox_.drain_into(ready_);
+    ready_.pop()->run();
+    if (pending_.fetch_sub(1, std::memory_order_acq_rel) == 1) return;
+    try {
+      auto next = token();
+      Executor::instance().post_bulk(std::move(next));
+      return;
+    } catch (const std::bad_alloc&) {
+    }
+  }
 }
 
 }  // namespace quiver

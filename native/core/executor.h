@@ -11,7 +11,6 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <deque>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -36,13 +35,27 @@ std::unique_ptr<Task> make_task(F&& callable) {
   return std::make_unique<Call>(std::forward<F>(callable));
 }
 
-// Tasks pushed without a lock (the JS thread pushes) and taken in order by one consumer at a time.
+// Tasks in order, linked through themselves: work that was accepted must never fail for want of memory to queue it.
+class TaskQueue {
+ public:
+  ~TaskQueue();
+  bool empty() const { return first_ == nullptr; }
+  void push(std::unique_ptr<Task> task);
+  // Null when it is empty.
+  std::unique_ptr<Task> pop();
+
+ private:
+  Task* first_ = nullptr;
+  Task* last_ = nullptr;
+};
+
+// Tasks pushed without a lock (the JS thread pushes) and taken in order by one consumer at a time. Needs no memory.
 class Inbox {
  public:
   ~Inbox();
   void push(std::unique_ptr<Task> task);
   // Moves all that was pushed to the end of `queue`, oldest first.
-  void drain_into(std::deque<std::unique_ptr<Task>>& queue);
+  void drain_into(TaskQueue& queue);
 
  private:
   std::atomic<Task*> head_{nullptr};
@@ -71,7 +84,7 @@ class Lane {
 
   Inbox inbox_;
   std::mutex mutex_;  // between workers only
-  std::deque<std::unique_ptr<Task>> ready_;
+  TaskQueue ready_;
   sem_t available_;
   std::vector<std::thread> threads_;
   std::atomic<int> idle_{0};
@@ -91,13 +104,14 @@ class Executor {
   void post_bulk(std::unique_ptr<Task> task);
   int idle_interactive() const { return interactive_.idle(); }
 
+  // Starts the lanes where they stand still, as each post does. Throws when the system gives no thread.
+  void ensure_started();
   // Cancels what runs, waits for it and ends the threads. A later post starts them again.
   void shutdown();
   bool running() const { return started_.load(std::memory_order_acquire); }
 
  private:
   Executor() = default;
-  void ensure_started();
   // True when nothing runs any more.
   bool stop_for_exit();
 
@@ -112,14 +126,15 @@ class Executor {
 // Runs the tasks of one index in the bulk lane, one after the other, in the order in which they came.
 class Strand : public std::enable_shared_from_this<Strand> {
  public:
+  // When it throws, for want of memory or threads, the task is not in the strand.
   void post(std::unique_ptr<Task> task);
 
  private:
-  void schedule();
-  void run_one();
+  std::unique_ptr<Task> token();
+  void run_some();
 
   Inbox inbox_;
-  std::deque<std::unique_ptr<Task>> ready_;  // touched by the running token only
+  TaskQueue ready_;  // touched by the running token only
   std::atomic<int> pending_{0};
 };
 

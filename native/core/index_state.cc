@@ -96,20 +96,28 @@ void IndexState::changed() {
 
 // --- background
 
-void IndexState::background_began() {
-  std::lock_guard<std::mutex> guard(small_);
-  background_++;
-}
-
-void IndexState::background_ended() {
-  std::vector<std::function<void()>> waiting;
-  {
-    std::lock_guard<std::mutex> guard(small_);
-    if (--background_ > 0) return;
-    waiting.swap(when_quiet_);
+// Background work under way: while one of these lives, the index is not quiet.
+class IndexState::Background {
+ public:
+  explicit Background(IndexState& state) : state_(state.shared_from_this()) {
+    std::lock_guard<std::mutex> guard(state_->small_);
+    state_->background_++;
   }
-  for (auto& done : waiting) done();
-}
+  Background(const Background&) = delete;
+  Background& operator=(const Background&) = delete;
+  ~Background() {
+    std::vector<std::function<void()>> waiting;
+    {
+      std::lock_guard<std::mutex> guard(state_->small_);
+      if (--state_->background_ > 0) return;
+      waiting.swap(state_->when_quiet_);
+    }
+    for (auto& done : waiting) done();
+  }
+
+ private:
+  std::shared_ptr<IndexState> state_;
+};
 
 void IndexState::when_quiet(std::function<void()> done) {
   {
@@ -138,13 +146,13 @@ void IndexState::verify(const Snapshot& snapshot, const Ticket& ticket) {
 }
 
 void IndexState::verify_in_background(Snapshot snapshot) {
-  background_began();
+  auto work = std::make_shared<Background>(*this);
   auto kept = std::make_shared<const Snapshot>(std::move(snapshot));
   {
     std::lock_guard<std::mutex> guard(small_);
     unverified_ = kept;
   }
-  Executor::instance().post_bulk(make_task([self = shared_from_this(), kept] {
+  Executor::instance().post_bulk(make_task([self = shared_from_this(), kept, work = std::move(work)] {
     try {
       self->verify(*kept, self->verifying_);
     } catch (const Error&) {
@@ -152,7 +160,6 @@ void IndexState::verify_in_background(Snapshot snapshot) {
     } catch (const std::bad_alloc&) {
       // Nothing was found out. The next open checks again.
     }
-    self->background_ended();
   }));
 }
 
@@ -173,11 +180,9 @@ void IndexState::rebuild(std::optional<Spec> spec, std::shared_ptr<Ticket> ticke
 
 void IndexState::start_rebuild(std::optional<Spec> spec, std::shared_ptr<Ticket> ticket, bool sweep,
                                std::function<void(std::exception_ptr)> done) {
-  background_began();
   Rebuild::start(shared_from_this(), std::move(spec), std::move(ticket), sweep,
-                 [self = shared_from_this(), done = std::move(done)](std::exception_ptr error) {
-                   done(error);
-                   self->background_ended();
+                 [work = std::make_shared<Background>(*this), done = std::move(done)](std::exception_ptr error) {
+                   done(std::move(error));
                  });
 }
 

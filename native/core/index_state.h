@@ -140,8 +140,7 @@ class IndexState : public std::enable_shared_from_this<IndexState> {
   // Keeps `call` until the sweep that runs has ended; false when none does.
   bool after_sweep(std::function<void()> call);
   void write_live(Sink& sink, const Ticket& ticket);
-  void background_began();
-  void background_ended();
+  class Background;
   SnapshotInfo info() const;
 
   Spec spec_;

@@ -121,16 +121,22 @@ void IndexState::sweep() {
     std::lock_guard<std::mutex> guard(small_);
     if (std::exchange(sweeping_, true)) return;
   }
-  start_rebuild(std::nullopt, std::make_shared<Ticket>(), true, [self = shared_from_this()](std::exception_ptr) {
-    // A sweep that failed (no memory, shutting down) leaves the dead rows for the next one.
+  // A sweep that failed (no memory, shutting down) leaves the dead rows for the next one.
+  auto ended = [this] {
     std::vector<std::function<void()>> waiting;
     {
-      std::lock_guard<std::mutex> guard(self->small_);
-      self->sweeping_ = false;
-      waiting.swap(self->after_sweep_);
+      std::lock_guard<std::mutex> guard(small_);
+      sweeping_ = false;
+      waiting.swap(after_sweep_);
     }
     for (auto& call : waiting) call();
-  });
+  };
+  try {
+    start_rebuild(std::nullopt, std::make_shared<Ticket>(), true,
+                  [self = shared_from_this(), ended](std::exception_ptr) { ended(); });
+  } catch (const std::bad_alloc&) {
+    ended();
+  }
 }
 
 bool IndexState::after_sweep(std::function<void()> call) {

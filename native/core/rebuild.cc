@@ -113,7 +113,11 @@ void Rebuild::start(std::shared_ptr<IndexState> index, std::optional<Spec> spec,
 }
 
 void Rebuild::post_begin() {
-  index_->strand->post(make_task([self = shared_from_this()] { self->guarded([&] { self->begin(); }); }));
+  try {
+    index_->strand->post(make_task([self = shared_from_this()] { self->guarded([&] { self->begin(); }); }));
+  } catch (...) {
+    end(std::current_exception());
+  }
 }
 
 template <typename Step>

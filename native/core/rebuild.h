@@ -29,7 +29,7 @@ void reconstruct_row(const faiss::Index& index, int64_t row, float* out);
 class Rebuild : public std::enable_shared_from_this<Rebuild> {
  public:
   using Done = std::function<void(std::exception_ptr)>;
-  // `sweep`: the index does it by itself.
+  // `sweep`: the index does it by itself. `done` is called once, unless start() throws: then never.
   static void start(std::shared_ptr<IndexState> index, std::optional<Spec> spec, std::shared_ptr<Ticket> ticket,
                     bool sweep, Done done);
 

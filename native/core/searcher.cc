@@ -143,21 +143,14 @@ void Searcher::search_k(int64_t n, const float* x, int64_t k, const SearchOption
   if (!restricted()) {
     const bool use_storage = options.exact && shape_.graph == &index_ && can_scan(index_);
     search_native(use_storage ? *shape_.graph->storage : index_, n, x, k, options, nullptr, rows, distances);
+    if (shape_.graph != nullptr) complete_short_rows(n, x, k, rows, distances);
     return;
   }
   const Inner inner(index_, n, x);
   const bool few = allowed_ != nullptr &&
                    (allowed_count() <= kScanRows || static_cast<double>(allowed_count()) < kScanShare * ids_.live());
   if (can_scan(*inner.index) && (few || options.exact || as_codes(inner.index) != nullptr)) {
-    if (allowed_ != nullptr) {
-      exact_scan(*inner.index, n, inner.x, k, *allowed_, rows, distances);
-    } else {
-      RowSet live(ids_.rows());
-      for (int64_t row = 0; row < ids_.rows(); row++) {
-        if (!ids_.is_dead(row)) live.set(row);
-      }
-      exact_scan(*inner.index, n, inner.x, k, live, rows, distances);
-    }
+    scan(*inner.index, n, inner.x, k, rows, distances);
     return;
   }
   if (!takes_selector(index_) || (shape_.refined && as_codes(base) != nullptr)) {
@@ -229,18 +222,32 @@ void Searcher::search_overfetching(int64_t n, const float* x, int64_t k, const S
   }
 }
 
-// A filter must never cost hits that exist: queries with fewer than k are answered again, exhaustively.
+void Searcher::scan(const faiss::Index& inner, int64_t n, const float* x, int64_t k, int64_t* rows,
+                    float* distances) const {
+  if (allowed_ != nullptr) {
+    exact_scan(inner, n, x, k, *allowed_, rows, distances);
+    return;
+  }
+  RowSet live(ids_.rows());
+  for (int64_t row = 0; row < ids_.rows(); row++) {
+    if (!ids_.is_dead(row)) live.set(row);
+  }
+  exact_scan(inner, n, x, k, live, rows, distances);
+}
+
+// A filter must never cost hits that exist, nor must a graph in which equal vectors have become an island: queries with
+// fewer than k are answered again, exhaustively.
 void Searcher::complete_short_rows(int64_t n, const float* x, int64_t k, int64_t* rows, float* distances) const {
   for (int64_t q = 0; q < n; q++) {
     if (rows[q * k + k - 1] >= 0) continue;
+    const Inner inner(index_, 1, x + q * index_.d);
+    if (can_scan(*inner.index)) {
+      scan(*inner.index, 1, inner.x, k, rows + q * k, distances + q * k);
+      continue;
+    }
     SearchOptions all;
     all.k = k;
     all.exact = true;
-    const Inner inner(index_, 1, x + q * index_.d);
-    if (allowed_ != nullptr && can_scan(*inner.index)) {
-      exact_scan(*inner.index, 1, inner.x, k, *allowed_, rows + q * k, distances + q * k);
-      continue;
-    }
     std::optional<RowSetSelector> chosen;
     std::optional<LiveSelector> live;
     const faiss::IDSelector* selector;

@@ -55,6 +55,8 @@ class Searcher {
                      const faiss::IDSelector* selector, int64_t* rows, float* distances) const;
   void search_overfetching(int64_t n, const float* x, int64_t k, const SearchOptions& options, int64_t* rows,
                            float* distances) const;
+  // All rows that may be found, one by one. `inner`: behind transforms, as the queries are.
+  void scan(const faiss::Index& inner, int64_t n, const float* x, int64_t k, int64_t* rows, float* distances) const;
   void complete_short_rows(int64_t n, const float* x, int64_t k, int64_t* rows, float* distances) const;
   bool allowed(int64_t row) const { return allowed_ != nullptr ? allowed_->has(row) : !ids_.is_dead(row); }
   int64_t allowed_count() const;

@@ -56,7 +56,7 @@ std::vector<faiss::IndexFlatCodes*> all_codes(faiss::Index* index);
 // Sets ntotal in all wrappers of a movable nest.
 void set_row_count(faiss::Index* index, int64_t rows);
 // Takes rows off the end again that an add has appended, wholly or in part, and nothing links to yet: from arrays of
-// codes and graphs. Lists are left as they are.
+// codes and graphs. Lists are left as they are (see ListEnds in writer.cc).
 void cut_rows(faiss::Index* index, int64_t rows);
 // Gives lists a map from rows to places, which reading a vector back needs. Made beside the index and then put in with
 // the lock held. Only the writer may call it. Does nothing on other kinds, or when there is one.

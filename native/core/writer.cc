@@ -46,6 +46,45 @@ void grow(std::vector<T>& data, size_t size, FairLock& lock) {
   data.swap(bigger);
 }
 
+// How long the lists of an index are before a slice, to cut off what a slice that throws has left at their ends. Other
+// kinds of index have none.
+class ListEnds {
+ public:
+  // Room for a slice that goes to `count` lists; 0: it may go to any.
+  ListEnds(faiss::Index* index, size_t count) : lists_(as_ivf(base_of(index))) {
+    if (lists_ != nullptr) sizes_.reserve(count > 0 ? count : lists_->nlist);
+  }
+
+  // With the lock held, as cut() too. Needs no memory.
+  void note() {
+    numbers_ = nullptr;
+    sizes_.clear();
+    for (size_t list = 0; lists_ != nullptr && list < lists_->nlist; list++) note(list);
+  }
+  void note(const faiss::idx_t* numbers, size_t n) {
+    numbers_ = numbers;
+    sizes_.clear();
+    for (size_t i = 0; i < n; i++) note(numbers[i] < 0 ? 0 : static_cast<size_t>(numbers[i]));
+  }
+  void cut() {
+    for (size_t i = 0; i < sizes_.size(); i++) {
+      const auto list = numbers_ == nullptr ? i : static_cast<size_t>(std::max<faiss::idx_t>(numbers_[i], 0));
+      // Also when it is as long as before: ids grow before codes do, so one may have grown without the other.
+      lists_->invlists->resize(list, sizes_[i]);
+    }
+    if (lists_ == nullptr || lists_->direct_map.type != faiss::DirectMap::Array) return;
+    auto& places = lists_->direct_map.array;
+    if (places.size() > static_cast<size_t>(lists_->ntotal)) places.resize(static_cast<size_t>(lists_->ntotal));
+  }
+
+ private:
+  void note(size_t list) { sizes_.push_back(lists_->invlists->list_size(list)); }
+
+  faiss::IndexIVF* lists_;
+  const faiss::idx_t* numbers_ = nullptr;  // which lists; null: all, in order
+  std::vector<size_t> sizes_;
+};
+
 // How many vectors fit a slice, learnt from how long the last one took.
 class SliceSize {
  public:
@@ -94,6 +133,7 @@ int64_t Writer::append(int64_t n, const float* x, const Commit& commit) {
 
 int64_t Writer::append_whole(int64_t n, const float* x, const Commit& commit) {
   SliceSize slice;
+  ListEnds ends(body_.index.get(), 0);
   int64_t done = 0;
   while (done < n && !ticket_.aborted()) {
     const int64_t m = slice.next(n - done);
@@ -101,10 +141,12 @@ int64_t Writer::append_whole(int64_t n, const float* x, const Commit& commit) {
     {
       std::lock_guard<FairLock> hold(lock_);
       const int64_t rows = body_.index->ntotal;
+      ends.note();
       try {
         body_.index->add(m, x + done * body_.index->d);
       } catch (...) {
         cut_rows(body_.index.get(), rows);
+        ends.cut();
         throw;
       }
       commit(done, m);
@@ -122,6 +164,7 @@ int64_t Writer::append_lists(faiss::IndexIVF& lists, int64_t n, const float* x, 
   constexpr int64_t kAssignBlock = 4096;
   SliceSize slice;
   std::vector<faiss::idx_t> assigned(static_cast<size_t>(std::min(n, kAssignBlock)));
+  ListEnds ends(&lists, assigned.size());
   int64_t done = 0;
   while (done < n && !ticket_.aborted()) {
     const int64_t from = done, to = std::min(n, from + kAssignBlock);
@@ -131,7 +174,16 @@ int64_t Writer::append_lists(faiss::IndexIVF& lists, int64_t n, const float* x, 
       const auto start = Clock::now();
       {
         std::lock_guard<FairLock> hold(lock_);
-        lists.add_core(m, x + done * lists.d, nullptr, assigned.data() + (done - from));
+        const faiss::idx_t* numbers = assigned.data() + (done - from);
+        const int64_t rows = lists.ntotal;
+        ends.note(numbers, static_cast<size_t>(m));
+        try {
+          lists.add_core(m, x + done * lists.d, nullptr, numbers);
+        } catch (...) {
+          lists.ntotal = rows;
+          ends.cut();
+          throw;
+        }
         commit(done, m);
       }
       slice.learn(m, Clock::now() - start);

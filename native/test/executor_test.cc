@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "core/ticket.h"
+#include "test/failing_memory.h"
 #include "test/support.h"
 
 namespace quiver::test {
@@ -15,13 +16,14 @@ namespace {
 TEST(Inbox, HandsTasksOutInOrder) {
   Inbox inbox;
   std::vector<int> ran;
-  std::deque<std::unique_ptr<Task>> queue;
+  TaskQueue queue;
   for (int i = 0; i < 5; i++) inbox.push(make_task([&ran, i] { ran.push_back(i); }));
   inbox.drain_into(queue);
   for (int i = 5; i < 8; i++) inbox.push(make_task([&ran, i] { ran.push_back(i); }));
   inbox.drain_into(queue);
   inbox.drain_into(queue);
-  for (auto& task : queue) task->run();
+  while (const auto task = queue.pop()) task->run();
+  EXPECT_TRUE(queue.empty());
   EXPECT_EQ(ran, (std::vector<int>{0, 1, 2, 3, 4, 5, 6, 7}));
 }
 
@@ -234,6 +236,25 @@ TEST(Strand, KeepsEachPostersOrder) {
   ASSERT_EQ(ran.size(), size_t{kPosters * kEach});
   std::vector<int> next(kPosters, 0);
   for (const auto& [poster, i] : ran) ASSERT_EQ(i, next[poster]++);
+}
+
+// A task that was taken in but never run would keep all later ones waiting.
+TEST(Strand, GoesOnAfterAPostThatHadNoMemory) {
+  auto strand = std::make_shared<Strand>();
+  int ran = 0;
+  for (int64_t nth = 1; nth < 4; nth++) {
+    auto task = make_task([&] { ran++; });
+    const FailingMemory memory(nth);
+    try {
+      strand->post(std::move(task));
+    } catch (const std::bad_alloc&) {
+      ran++;
+    }
+  }
+  std::promise<void> end;
+  strand->post(make_task([&] { end.set_value(); }));
+  end.get_future().get();
+  EXPECT_EQ(ran, 3);
 }
 
 TEST(Strand, TasksMayPostToTheirOwnStrandAndOutliveTheirOwner) {

@@ -177,6 +177,27 @@ TEST(Searcher, EfSearchAndNprobeOfACallHoldForTheCallOnly) {
   }
 }
 
+// Many equal vectors link to each other only. What can still be reached is less than what was asked for.
+TEST(Searcher, FindsWhatIslandsOfEqualVectorsHide) {
+  constexpr int64_t kDirections = 12, kEqual = 40, kRows = kDirections * kEqual;
+  std::vector<float> x(kRows * kDim, 0.0f);
+  for (int64_t i = 0; i < kRows; i++) x[static_cast<size_t>(i * kDim + i / kEqual)] = 1.0f;
+  const auto index = index_of("HNSW4", kDim, x);
+  const auto found = [&](int64_t k) {
+    SearchOptions options;
+    options.k = k;
+    const Answer answer = ask(*index, std::vector<float>(kDim, 0.25f), options);
+    const std::set<int64_t> ids(answer.ids.begin(), answer.ids.end());
+    return static_cast<int64_t>(ids.size()) - (ids.count(-1) > 0 ? 1 : 0);
+  };
+  EXPECT_EQ(found(kRows), kRows);
+  std::vector<int64_t> dead;  // fewer than are swept
+  for (int64_t i = 0; i < 200; i++) dead.push_back(i * 2);
+  remove_from(index, dead);
+  EXPECT_EQ(found(kRows), kRows - 200);
+  EXPECT_EQ(found(100), 100);
+}
+
 TEST(Searcher, OptionsJoinOnlyWhenTheyAreTheSame) {
   const SearchOptions plain;
   EXPECT_TRUE(plain.joins(plain));

@@ -26,9 +26,12 @@ export default class QuiverReporter extends Mocha.reporters.Spec {
     const { EVENT_RUN_END, EVENT_TEST_PASS, EVENT_TEST_FAIL, EVENT_TEST_PENDING } = Mocha.Runner.constants;
     const result = { passed: 0, failed: 0, skipped: 0, failures: /** @type {string[]} */ ([]), ended: false };
     runner.on(EVENT_TEST_PASS, () => (result.passed += 1));
-    runner.on(EVENT_TEST_FAIL, (test) => {
+    runner.on(EVENT_TEST_FAIL, (test, error) => {
       result.failed += 1;
-      result.failures.push(test.fullTitle());
+      // With the reason: where only the end of a long log is kept, the summary is all that is left of it.
+      result.failures.push(
+        `${test.fullTitle()}\n      ${String(error?.message).slice(0, 600).replaceAll('\n', '\n      ')}`,
+      );
     });
     runner.on(EVENT_TEST_PENDING, (test) => {
       const reason = reasonOf(test);

@@ -118,7 +118,10 @@ describe('A2: memory that runs out in the middle of a call', function () {
         // us give up as well. It must be for want of memory, and for nothing else.
         const deaths = all.filter(({ ended }) => ended !== undefined);
         const unexpected = deaths.filter(
-          ({ ended }) => !/bad_alloc|[Oo]ut of memory|cannot allocate memory|terminate called/.test(ended ?? ''),
+          ({ ended }) =>
+            !/bad_alloc|[Oo]ut of memory|cannot allocate memory|Thread creation failed|terminate called/.test(
+              ended ?? '',
+            ),
         );
         assert.deepEqual(shown(unexpected), [], replay);
       });

@@ -10,7 +10,9 @@ interface Meaning {
 
 const MEANINGS: readonly [pattern: RegExp, meaning: Meaning][] = [
   [
-    /^SQLITE_(CORRUPT|NOTADB)/,
+    // Our statements do not change, so one that SQLite cannot run (a table is not there, an index of words has another
+    // format) or that breaks a rule has met a database which is not as the store left it.
+    /^SQLITE_(CORRUPT|NOTADB|ERROR|SCHEMA|CONSTRAINT|MISMATCH)/,
     {
       code: 'E_CORRUPT',
       what: 'The database is damaged',

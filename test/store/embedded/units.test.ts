@@ -132,6 +132,7 @@ describe('fromSqlite', () => {
     ['SQLITE_BUSY_SNAPSHOT', 'E_LOCKED', /Another program holds the database \(x\)\. Close what has opened the file/],
     ['SQLITE_NOMEM', 'E_OUT_OF_MEMORY', /There is no memory for it \(x\)\. Nothing was changed\.$/],
     ['SQLITE_TOOBIG', 'E_RANGE', /A text is too large for SQLite \(x\)\. Split the document\.$/],
+    ['SQLITE_ERROR', 'E_CORRUPT', /^here: The database is damaged \(x\)\. Restore a backup/],
     ['SQLITE_MISUSE', 'E_INTERNAL', /^here: x\. This is a mistake of the store; please report it\.$/],
   ] as const;
   for (const [code, wanted, message] of cases) {
