@@ -235,6 +235,9 @@ int64_t IndexState::add_pieces(Staging& vectors, const Ticket& ticket, AddOutcom
     {
       std::lock_guard<FairLock> hold(lock_);
       registration.take_back();
+      // Also where there is no memory left to publish more.
+      generation_++;
+      count_ = body_.rows.live();
     }
     settle();
     rethrow_add_failure(registration.committed(), n);

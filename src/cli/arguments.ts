@@ -28,6 +28,16 @@ export function integer(option: string, min = 1, max = 2 ** 31 - 1): (text: stri
   };
 }
 
+/** A parser of numbers in a range, for commander. */
+export function number(option: string, min = -Infinity, max = Infinity): (text: string) => number {
+  const range = Number.isFinite(min) ? `a number from ${min} to ${max}` : 'a number';
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() !== '' && value >= min && value <= max) return value;
+    throw wrong(option, range, text);
+  };
+}
+
 export function metric(text: string): Metric {
   if (Object.hasOwn(METRICS, text)) return text as Metric;
   throw wrong('--metric', `one of ${Object.keys(METRICS).join(', ')}`, text);

@@ -61,3 +61,25 @@ export async function table(
   const width = Math.max(...[first, ...rest].map((line) => line.length));
   return [first, '─'.repeat(width), ...rest].join('\n');
 }
+
+const ESCAPES = /\x1b\[\d+m/g; // eslint-disable-line no-control-regex -- colours take no room
+
+/** Breaks a text at spaces into lines that fit the terminal, at most 100 wide. Lines that it has stay lines. */
+export function wrap(text: string, indent: string, width = Math.min(process.stdout.columns ?? 100, 100)): string {
+  const lines: string[] = [];
+  for (const paragraph of text.split('\n')) {
+    let line = indent;
+    let used = indent.length;
+    for (const word of paragraph.split(' ')) {
+      const length = word.replace(ESCAPES, '').length;
+      if (used > indent.length && used + 1 + length > width) {
+        lines.push(line);
+        [line, used] = [indent, indent.length];
+      }
+      if (used > indent.length) [line, used] = [`${line} `, used + 1];
+      [line, used] = [line + word, used + length];
+    }
+    lines.push(line);
+  }
+  return lines.join('\n');
+}

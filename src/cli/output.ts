@@ -62,7 +62,7 @@ export class Output {
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT.ok;
     // Without a command commander has printed the help already.
     if (error instanceof CommanderError && error.code === 'commander.help' && !this.json) return EXIT.usage;
-    const report = describe(error);
+    const report = describeError(error);
     const usage = error instanceof UsageError || error instanceof CommanderError;
     if (this.json) process.stdout.write(`${toJson({ error: report })}\n`);
     else process.stderr.write(`quiver: ${report.message}\n${this.#hint(report.code, usage)}`);
@@ -76,7 +76,7 @@ export class Output {
   }
 }
 
-function describe(error: unknown): ErrorReport {
+export function describeError(error: unknown): ErrorReport {
   if (error instanceof CommanderError) {
     const message = error.code === 'commander.help' ? 'expected a command' : error.message.replace(/^error: /, '');
     return { code: 'E_ARGUMENT', message, expected: null, actual: null };

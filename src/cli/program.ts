@@ -1,12 +1,20 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { registerAdd } from './commands/add.js';
+import { registerAsk } from './commands/ask.js';
 import { registerBench } from './commands/bench.js';
 import { registerDoctor } from './commands/doctor.js';
+import { registerExport } from './commands/export.js';
 import { registerIndexBuild } from './commands/index-build.js';
 import { registerIndexExport } from './commands/index-export.js';
 import { registerIndexImport } from './commands/index-import.js';
 import { registerIndexInfo } from './commands/index-info.js';
 import { registerIndexSearch } from './commands/index-search.js';
+import { registerInfo } from './commands/info.js';
+import { registerList } from './commands/list.js';
+import { registerModels } from './commands/models.js';
+import { registerRemove } from './commands/remove.js';
+import { registerSearch } from './commands/search.js';
 import type { Context } from './context.js';
 import { Output } from './output.js';
 import { watchSignals } from './signals.js';
@@ -34,14 +42,27 @@ function wantsJson(argv: readonly string[]): boolean {
 
 function createProgram(context: Context): Command {
   const program = new Command('quiver')
-    .description('FAISS for Node: build, search and measure vector indexes.')
+    .description('Vector search and answers from documents, in process: FAISS for Node.')
     .version(packageVersion(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print the help')
     .showSuggestionAfterError()
     // `run` prints errors itself, as text or as JSON.
     .configureOutput({ outputError: () => undefined })
     .exitOverride();
-  registerDoctor(program, context);
+  program.commandsGroup('Documents:');
+  for (const register of [
+    registerAdd,
+    registerAsk,
+    registerSearch,
+    registerList,
+    registerInfo,
+    registerRemove,
+    registerExport,
+    registerModels,
+  ]) {
+    register(program, context);
+  }
+  program.commandsGroup('Vectors:');
   const index = program.command('index').description('build, search, inspect and convert index files');
   for (const register of [
     registerIndexBuild,
@@ -53,12 +74,19 @@ function createProgram(context: Context): Command {
     register(index, context);
   }
   registerBench(program, context);
+  program.commandsGroup('This machine:');
+  registerDoctor(program, context);
+  program.addHelpCommand(
+    new Command('help').argument('[command]').description('the help of a command').helpGroup('This machine:'),
+  );
   addJson(program);
   program.addHelpText(
     'after',
     `
 Examples:
-  quiver doctor                                       is everything there, and how fast is it set up
+  quiver add notes ~/Documents "papers/**/*.pdf"      into the collection \`notes\`, made when it is new
+  quiver ask notes "When is the deadline?"            an answer, and where it stands
+  quiver search notes deadline -k 5                   the passages themselves
   quiver index build base.npy -o base.quiver          any of .npy .fvecs .bvecs .jsonl idx, gzipped or not
   quiver index search base.quiver --queries q.npy     the 10 nearest of each query
   quiver bench                                        60,000 images: build time, recall, latency, throughput`,

@@ -2,7 +2,7 @@ import { strict as assert } from 'node:assert';
 import { bytes, count, pairs, plural, seconds, table } from '../../src/cli/format.js';
 import { quantile, recall } from '../../src/cli/bench/measure.js';
 import { machine } from '../../src/cli/machine.js';
-import { listsOfFactory, sampleSize } from '../../src/cli/sample.js';
+import { listsOfFactory, sampleSize } from '../../src/cli/index/sample.js';
 
 describe('quiver: parts of the command', () => {
   it('formats counts, times and sizes', () => {

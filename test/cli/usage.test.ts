@@ -11,6 +11,8 @@ const COMMANDS = [
   ['index', 'import'],
   ['index', 'export'],
   ['bench'],
+  ...['add', 'ask', 'search', 'list', 'info', 'remove', 'export', 'models'].map((name) => [name]),
+  ...['list', 'pull', 'add', 'check', 'bench', 'use', 'fit'].map((name) => ['models', name]),
 ];
 
 describe('quiver: usage', () => {

@@ -16,14 +16,15 @@ interface Answer {
 }
 
 /** The same distances in order; the same ids, up to those whose distance is that of another within rounding. */
-function agree(ours: Answer, theirs: Answer): void {
+/** `close`: by how much distances may differ, relative to them. */
+function agree(ours: Answer, theirs: Answer, close = 1e-4): void {
   assert.equal(ours.ids.length, theirs.ids.length);
   for (let at = 0; at < ours.ids.length; at += K) {
     const [mine, his] = [ours, theirs].map(({ ids, distances }) => ({
       ids: [...ids.subarray(at, at + K)],
       distances: [...distances.subarray(at, at + K)],
     })) as [{ ids: bigint[]; distances: number[] }, { ids: bigint[]; distances: number[] }];
-    const near = (a: number, b: number): boolean => Math.abs(a - b) <= 1e-4 * Math.max(1, Math.abs(a), Math.abs(b));
+    const near = (a: number, b: number): boolean => Math.abs(a - b) <= close * Math.max(1, Math.abs(a), Math.abs(b));
     mine.distances.forEach((distance, i) => {
       const what = `query ${at / K}, place ${i}`;
       assert.ok(near(distance, his.distances[i]), `${what}: ${distance} here, ${his.distances[i]} there`);
@@ -150,7 +151,9 @@ describe('lib: files of Python FAISS', function () {
         const index = keep(await Index.importFaiss(file('theirs'), options));
         assert.deepEqual([index.dim, index.metric, index.count], [DIM, expected, COUNT - remove]);
         const answer = await theirs(file('theirs'), effort(factory));
-        agree(ours(index, effort(factory)), answer);
+        // Python's FAISS rounds the query to 8 bits of mantissa as well, on CPUs that multiply such numbers.
+        const close = factory === 'SQbf16' ? 2 ** -8 : 1e-4;
+        agree(ours(index, effort(factory)), answer, close);
 
         // What was read is an index like any other: ids lead to their vectors, it is saved, it takes more.
         const known = ids === 'large-ids' ? LARGE_IDS : ids === 'ids' ? OWN_IDS : [...DATA.keys()].slice(0, COUNT);
@@ -160,7 +163,7 @@ describe('lib: files of Python FAISS', function () {
           const vectors = await index.get(known.slice(remove, remove + 2));
           assert.deepEqual(vectors, DATA.slice(remove * DIM, (remove + 2) * DIM));
         }
-        agree(ours(keep(await Index.fromBuffer(await index.toBuffer())), effort(factory)), answer);
+        agree(ours(keep(await Index.fromBuffer(await index.toBuffer())), effort(factory)), answer, close);
         await index.remove(known.slice(remove, remove + 5));
         await index.add(row(DATA, 0, DIM));
         assert.equal(index.count, COUNT - remove - 4);

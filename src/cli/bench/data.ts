@@ -1,6 +1,6 @@
 import { basename, join } from 'node:path';
 import { fileError } from '../../vectors/errors.js';
-import { openInputs, readAll } from '../inputs.js';
+import { openInputs, readAll } from '../index/inputs.js';
 import { fashionMnist, FILES } from './fashion-mnist.js';
 
 /** Vectors to index and to search with, in memory. */

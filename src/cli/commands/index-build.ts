@@ -19,7 +19,7 @@ export function registerIndexBuild(parent: Command, context: Context): void {
   addKindOptions(command)
     .option('--threads <n>', 'threads to use (default: all cores)', threads)
     .action(async (inputs: string[], options: BuildOptions) => {
-      const { buildIndex } = await import('../build.js');
+      const { buildIndex } = await import('../index/build.js');
       await buildIndex(context, inputs, options);
     });
 }

@@ -12,7 +12,7 @@ export function registerIndexExport(parent: Command, context: Context): void {
     .argument('<index>', 'an index file of quiver')
     .requiredOption('-o, --output <file>', 'the FAISS file to write, such as base.faiss')
     .action(async (path: string, options: ExportCommandOptions) => {
-      const { exportIndex } = await import('../convert.js');
+      const { exportIndex } = await import('../index/convert.js');
       await exportIndex(context, path, options);
     });
 }

@@ -20,7 +20,7 @@ export function registerIndexImport(parent: Command, context: Context): void {
     .option('--id-type <type>', 'number (up to 2^53) or bigint (up to 2^63)', idType)
     .option('--trusted', 'skip the throw-away process that loads the file first: only for files of your own')
     .action(async (path: string, options: ImportCommandOptions) => {
-      const { importIndex } = await import('../convert.js');
+      const { importIndex } = await import('../index/convert.js');
       await importIndex(context, path, options);
     });
 }

@@ -12,7 +12,7 @@ export function registerIndexInfo(parent: Command, context: Context): void {
     .argument('<index>', 'an index file of quiver')
     .option('--verify', 'check every byte against the checksums')
     .action(async (path: string, options: InfoOptions) => {
-      const { indexInfo } = await import('../convert.js');
+      const { indexInfo } = await import('../index/convert.js');
       await indexInfo(context, path, options);
     });
 }

@@ -33,7 +33,7 @@ export function registerIndexSearch(parent: Command, context: Context): void {
     .option('--threads <n>', 'threads to use (default: all cores)', threads)
     .option('-o, --output <file>', 'write the ids there instead: .npy, .ivecs or .jsonl, one row a query')
     .action(async (path: string, options: SearchCommandOptions) => {
-      const { searchIndex } = await import('../search.js');
+      const { searchIndex } = await import('../index/search.js');
       await searchIndex(context, path, options);
     });
 }

@@ -1,19 +1,19 @@
-import type { AddBatch, IdArray, IdType } from '../../lib/types.js';
-import type { Index } from '../../lib/index.js';
-import { listsFor } from '../../lib/options.js';
-import { fileError } from '../vectors/errors.js';
-import { readIds } from '../vectors/ids.js';
-import { indexOptions } from './arguments.js';
-import type { BuildOptions } from './commands/index-build.js';
-import type { Context } from './context.js';
-import { bytes, count, pairs, plural, seconds } from './format.js';
+import type { AddBatch, IdArray, IdType } from '../../../lib/types.js';
+import type { Index } from '../../../lib/index.js';
+import { listsFor } from '../../../lib/options.js';
+import { fileError } from '../../vectors/errors.js';
+import { readIds } from '../../vectors/ids.js';
+import { indexOptions } from '../arguments.js';
+import type { BuildOptions } from '../commands/index-build.js';
+import type { Context } from '../context.js';
+import { bytes, count, pairs, plural, seconds } from '../format.js';
 import { checkOutput, openInputs, readAll } from './inputs.js';
 import type { Inputs } from './inputs.js';
-import { loadLibrary } from './library.js';
-import { withProgress } from './progress.js';
+import { loadLibrary } from '../library.js';
+import { withProgress } from '../progress.js';
 import { listsOfFactory, sampleSize, takeSample } from './sample.js';
 import type { Sample } from './sample.js';
-import { UsageError } from './usage.js';
+import { UsageError } from '../usage.js';
 
 /** The ids of `--ids`. */
 interface GivenIds {

@@ -1,15 +1,15 @@
-import type { IdArray, SearchOptions } from '../../lib/types.js';
-import type { Index, SearchResult } from '../../lib/index.js';
-import { fileError } from '../vectors/errors.js';
-import { writeVectors } from '../vectors/write.js';
-import { filterOf } from './arguments.js';
-import type { SearchCommandOptions } from './commands/index-search.js';
-import type { Context } from './context.js';
-import { count, seconds, table } from './format.js';
+import type { IdArray, SearchOptions } from '../../../lib/types.js';
+import type { Index, SearchResult } from '../../../lib/index.js';
+import { fileError } from '../../vectors/errors.js';
+import { writeVectors } from '../../vectors/write.js';
+import { filterOf } from '../arguments.js';
+import type { SearchCommandOptions } from '../commands/index-search.js';
+import type { Context } from '../context.js';
+import { count, seconds, table } from '../format.js';
 import { checkOutput, openInputs, readAll } from './inputs.js';
 import type { Inputs } from './inputs.js';
-import { loadLibrary } from './library.js';
-import { withProgress } from './progress.js';
+import { loadLibrary } from '../library.js';
+import { withProgress } from '../progress.js';
 
 /** A person reads this many; the rest goes to --json or --output. */
 const SHOWN_QUERIES = 20;

@@ -1,16 +1,16 @@
 import { stat } from 'node:fs/promises';
-import type { Index } from '../../lib/index.js';
-import type { IndexStats } from '../../lib/types.js';
-import { ioError } from '../vectors/errors.js';
-import type { ExportCommandOptions } from './commands/index-export.js';
-import type { ImportCommandOptions } from './commands/index-import.js';
-import type { InfoOptions } from './commands/index-info.js';
-import type { Context } from './context.js';
-import { bytes, count, pairs } from './format.js';
+import type { Index } from '../../../lib/index.js';
+import type { IndexStats } from '../../../lib/types.js';
+import { ioError } from '../../vectors/errors.js';
+import type { ExportCommandOptions } from '../commands/index-export.js';
+import type { ImportCommandOptions } from '../commands/index-import.js';
+import type { InfoOptions } from '../commands/index-info.js';
+import type { Context } from '../context.js';
+import { bytes, count, pairs } from '../format.js';
 import { checkOutput } from './inputs.js';
-import { loadLibrary } from './library.js';
-import { withProgress } from './progress.js';
-import type { Update } from './progress.js';
+import { loadLibrary } from '../library.js';
+import { withProgress } from '../progress.js';
+import type { Update } from '../progress.js';
 
 /** `quiver index info`: mapped, so that it answers at once for files of any size. */
 export async function indexInfo({ output, signal }: Context, path: string, options: InfoOptions): Promise<void> {

@@ -1,9 +1,9 @@
 import { access, stat } from 'node:fs/promises';
 import { constants } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { fileError } from '../vectors/errors.js';
-import { openVectors } from '../vectors/open.js';
-import type { ReadOptions, VectorBatch, VectorSource } from '../vectors/types.js';
+import { fileError } from '../../vectors/errors.js';
+import { openVectors } from '../../vectors/open.js';
+import type { ReadOptions, VectorBatch, VectorSource } from '../../vectors/types.js';
 
 /** Names and globs as files, in the order given; the files of one glob in the order of their names. */
 export async function expandFiles(patterns: readonly string[]): Promise<string[]> {
