@@ -76,10 +76,19 @@ export function openDatabase(path: string): OpenDatabase {
     db.transaction(() => {
       if (isEmpty(db)) fill(db);
     }).immediate();
-    return { db, inode: statSync(path).ino };
+    return { db, inode: inodeOf(path) ?? 0 };
   } catch (error) {
     db.close();
     throw error;
+  }
+}
+
+/** Tells files apart that come to lie at one path. */
+export function inodeOf(path: string): number | undefined {
+  try {
+    return statSync(path).ino;
+  } catch {
+    return undefined;
   }
 }
 
@@ -122,7 +131,7 @@ export function meaningOf(error: unknown): 'damaged' | 'busy' | 'unusable' | 'fa
 
 /** Moves a damaged file out of the way, beside itself. One that has been replaced meanwhile is left alone. Returns where it is now. */
 export function setAside(path: string, inode: number | undefined): string | undefined {
-  if (inode !== undefined && statSync(path, { throwIfNoEntry: false })?.ino !== inode) return undefined;
+  if (inode !== undefined && inodeOf(path) !== inode) return undefined;
   const aside = `${path}.damaged`;
   // The log first: it must never be taken for that of the next file.
   for (const suffix of ['-wal', '-shm']) rmSync(path + suffix, { force: true });

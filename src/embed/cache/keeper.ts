@@ -1,13 +1,16 @@
 /** The calls of the cache's thread. None of them fails: what does not work is told, and the answer is as if nothing were there. */
 import { createHash } from 'node:crypto';
 import { Moved } from '../../thread/rpc.js';
-import { meaningOf, openDatabase, setAside, type OpenDatabase } from './database.js';
+import { inodeOf, meaningOf, openDatabase, setAside, type OpenDatabase } from './database.js';
 import { KEY_BYTES, type CacheCalls, type CacheData, type Found, type Trouble } from './messages.js';
 import { VectorRows } from './vector-rows.js';
 
 interface Opened extends OpenDatabase {
   rows: VectorRows;
 }
+
+/** Others hold the file for milliseconds; where one holds it for longer, waiting for it again and again would be slower than no cache. */
+const PAUSE_MS = 5_000;
 
 /** In UTF-16: in UTF-8 texts that differ only in halves of surrogate pairs would be the same. */
 function keysOf(texts: readonly string[]): Uint8Array {
@@ -20,6 +23,9 @@ export class Keeper {
   readonly #path: string;
   readonly #maxBytes: number;
   #opened: Opened | undefined;
+  /** Times in a row that the file was busy, and until when it is left alone for that. */
+  #busy = 0;
+  #pausedUntil = 0;
 
   constructor({ path, maxBytes }: CacheData) {
     this.#path = path;
@@ -88,23 +94,33 @@ export class Keeper {
   }
 
   #attempt(work: (rows: VectorRows) => void): Trouble | undefined {
+    if (performance.now() < this.#pausedUntil) return undefined;
+    // Which file is there now: one that another process puts in its place must not be set aside for this one's damage.
+    const inode = this.#opened?.inode ?? inodeOf(this.#path);
     try {
       work(this.#rows());
+      this.#busy = 0;
       return undefined;
     } catch (error) {
-      const isOpen = this.#opened !== undefined;
       const meaning = meaningOf(error);
-      if (meaning === 'busy') return undefined;
       const reason = error instanceof Error ? error.message : String(error);
-      if (meaning === 'damaged') return this.#replace(reason);
+      if (meaning === 'busy') return this.#isBusy(reason);
+      if (meaning === 'damaged') return this.#replace(reason, inode);
       if (meaning === 'unusable') return { kind: meaning, message: reason };
       const message = `${this.#path}: ${reason}. Check the disk's room and the rights of the folder.`;
-      return { kind: isOpen ? 'failing' : 'unusable', message };
+      return { kind: this.#opened === undefined ? 'unusable' : 'failing', message };
     }
   }
 
-  #replace(reason: string): Trouble {
-    const inode = this.#opened?.inode;
+  /** Once may be chance. */
+  #isBusy(reason: string): Trouble | undefined {
+    if (++this.#busy < 2) return undefined;
+    this.#pausedUntil = performance.now() + PAUSE_MS;
+    const message = `${this.#path}: ${reason}. Another program holds it; what it should answer is embedded meanwhile.`;
+    return { kind: 'busy', message };
+  }
+
+  #replace(reason: string, inode: number | undefined): Trouble {
     this.#close();
     try {
       const aside = setAside(this.#path, inode);

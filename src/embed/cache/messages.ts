@@ -14,10 +14,10 @@ export interface FindInput extends Space {
 /** What did not work. The call goes on without. */
 export interface Trouble {
   /**
-   * `damaged`: the file was set aside, and a new one begun. `failing`: it did not work this time. `unusable`: it will not work, and
-   * need not be tried again.
+   * `damaged`: the file was set aside, and a new one begun. `busy`: another program holds it. `failing`: it did not work this time.
+   * `unusable`: it will not work, and need not be tried again.
    */
-  kind: 'damaged' | 'failing' | 'unusable';
+  kind: 'damaged' | 'busy' | 'failing' | 'unusable';
   /** For people. */
   message: string;
 }

@@ -44,13 +44,16 @@ export class VectorCache {
   /** In the background; close() waits for it. */
   keep(input: KeepInput): void {
     if (this.#off) return;
-    const { buffer } = input.vectors;
-    this.#started()
-      .call('keep', input, { transfer: [buffer as ArrayBuffer] })
-      .then(
-        ({ trouble }) => this.#note(trouble),
-        (error: unknown) => this.#giveUp(error),
-      );
+    void this.#send(input);
+  }
+
+  async #send(input: KeepInput): Promise<void> {
+    try {
+      const transfer = [input.vectors.buffer as ArrayBuffer];
+      this.#note((await this.#started().call('keep', input, { transfer })).trouble);
+    } catch (error) {
+      this.#giveUp(error);
+    }
   }
 
   async close(): Promise<void> {

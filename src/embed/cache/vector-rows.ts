@@ -1,6 +1,7 @@
 /** The rows of the cache: found, kept, and forgotten in the order of their last use. */
 import { crc32 } from 'node:zlib';
 import type Database from 'better-sqlite3';
+import { QuiverError } from '../../../lib/errors.js';
 import { KEY_BYTES, type Space } from './messages.js';
 
 /** Rows that are written in one transaction: other processes wait no longer than for these. */
@@ -24,6 +25,12 @@ function sumOf({ fingerprint, input }: Space, key: Uint8Array, vector: Uint8Arra
   return crc32(vector, crc32(key, crc32(`${input} ${fingerprint}`)));
 }
 
+/** The clock's time; a clock that was lost means that the file is damaged. */
+function whole(time: unknown): number {
+  if (typeof time === 'number') return time;
+  throw new QuiverError('E_CORRUPT', 'its clock is gone');
+}
+
 export class VectorRows {
   readonly #db: Database.Database;
   readonly #maxBytes: number;
@@ -43,7 +50,7 @@ export class VectorRows {
     this.#db.transaction(() => {
       const number = spaceOf.get(space.fingerprint, space.input);
       if (number === undefined) return;
-      const old = (clock.get() as number) - this.#maxBytes / 16;
+      const old = whole(clock.get()) - this.#maxBytes / 16;
       for (let at = 0; at * KEY_BYTES < keys.length; at++) {
         const key = keys.subarray(at * KEY_BYTES, (at + 1) * KEY_BYTES);
         const one = row.get(number, key) as Row | undefined;
@@ -70,7 +77,7 @@ export class VectorRows {
     const { addSpace, space: spaceOf, advance, addEntry, addVector } = this.#statements;
     addSpace.run(fingerprint, input);
     const number = spaceOf.get(fingerprint, input);
-    const now = advance.get((to - from) * dim * 4);
+    const now = whole(advance.get((to - from) * dim * 4));
     this.#noteUses(now);
     for (let at = from; at < to; at++) {
       const vector = vectors.subarray(at * dim, (at + 1) * dim);
@@ -82,7 +89,7 @@ export class VectorRows {
     }
   }
 
-  #noteUses(now: unknown): void {
+  #noteUses(now: number): void {
     for (const entry of this.#uses) this.#statements.use.run(now, entry);
     this.#uses.clear();
   }
@@ -90,7 +97,7 @@ export class VectorRows {
   /** Notes what was used and not written down yet. */
   flush(): void {
     if (this.#uses.size === 0) return;
-    this.#db.transaction(() => this.#noteUses(this.#statements.clock.get())).immediate();
+    this.#db.transaction(() => this.#noteUses(whole(this.#statements.clock.get()))).immediate();
   }
 
   #number(pragma: string): number {
