@@ -116,7 +116,7 @@ export class Keeper {
   #isBusy(reason: string): Trouble | undefined {
     if (++this.#busy < 2) return undefined;
     this.#pausedUntil = performance.now() + PAUSE_MS;
-    const message = `${this.#path}: ${reason}. Another program holds it; what it should answer is embedded meanwhile.`;
+    const message = `${this.#path}: ${reason}. Another program holds it; what it may know is embedded anew meanwhile.`;
     return { kind: 'busy', message };
   }
 

@@ -73,7 +73,7 @@ export class VectorCache {
       file: new URL('./thread.js', import.meta.url),
       data: this.#data,
       closed,
-      advice: 'What is embedded is not kept any more.',
+      advice: 'Restart the program if the cache is wanted.',
     }));
   }
 
@@ -88,8 +88,8 @@ export class VectorCache {
 
   #giveUp(cause: unknown): void {
     if (this.#off) return;
-    const why = cause instanceof Error ? cause.message : String(cause);
-    this.#note({ kind: 'unusable', message: `${this.#data.path}: ${why}.` });
+    const why = cause instanceof Error ? cause.message : `${String(cause)}.`;
+    this.#note({ kind: 'unusable', message: `${this.#data.path}: ${why}` });
   }
 
   /** The listener's own mistakes are not the call's. */

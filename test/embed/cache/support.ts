@@ -52,13 +52,10 @@ export function opener(): (path: string, more?: CacheOptions & { fingerprint?: s
   };
 }
 
-export function texts(count: number, what = 'text'): string[] {
-  return Array.from({ length: count }, (_, i) => `${what} number ${i} of a lighthouse`);
-}
-
 /** To the bit: -0 is not 0. */
 export function same(actual: Float32Array, expected: Float32Array): void {
-  const bytes = ({ buffer, byteOffset, byteLength }: Float32Array): Buffer => Buffer.from(buffer, byteOffset, byteLength);
+  const bytes = ({ buffer, byteOffset, byteLength }: Float32Array): Buffer =>
+    Buffer.from(buffer, byteOffset, byteLength);
   assert.equal(actual.length, expected.length);
   assert.ok(bytes(actual).equals(bytes(expected)), 'other vectors');
 }
