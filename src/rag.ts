@@ -4,6 +4,12 @@ export type { Answer, Quote } from './answer/types.js';
 export { Collection } from './collection/collection.js';
 export type * from './collection/types.js';
 export type { Chunk, JsonObject, JsonValue } from './document/types.js';
+export {
+  cachedEmbedder,
+  type CachedEmbedder,
+  type CacheOptions,
+  type CacheStats,
+} from './embed/cache/cached-embedder.js';
 export type { Embedder, EmbedOptions } from './embed/embedder.js';
 export { HttpEmbedder, type HttpOptions } from './embed/http/http-embedder.js';
 export { openModel, type OpenModelOptions } from './embed/models/open.js';

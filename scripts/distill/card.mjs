@@ -68,6 +68,8 @@ STS-B: Spearman's correlation. SciFact, Cranfield: nDCG@10 of exact dense search
 
 ## Notices
 
+The licences' own words are in \`NOTICE\` and \`LICENSE-APACHE-2.0\`, beside this card: keep them with the model.
+
 - all-MiniLM-L6-v2: Apache License 2.0, by the authors of sentence-transformers.
 - WordNet 3.0: Copyright 2006 by Princeton University. All rights reserved. Used under the WordNet license.
 - Gene Ontology: CC BY 4.0, the Gene Ontology Consortium (release of Debian's r-bioc-go.db).

@@ -25,6 +25,7 @@ export const HEIGHTS = new Map([
   ['store', 2],
   ['document', 1],
   ['remote', 1],
+  ['thread', 1],
   ['vectors', 1],
 ]);
 
@@ -113,7 +114,7 @@ function placeOf(path) {
 }
 
 const MAP =
-  'cli -> server -> engine -> collection -> {answer, cache, store, embed, ingest, shard, monitor, plan} -> {vectors, document, remote} -> lib';
+  'cli -> server -> engine -> collection -> {answer, cache, store, embed, ingest, shard, monitor, plan} -> {vectors, document, remote, thread} -> lib';
 
 /**
  * The complaint about one import, or undefined when it points down.

@@ -21,7 +21,7 @@ import { ask, searchText } from './asking.js';
 import { embedText } from './embed-text.js';
 import { addFiles } from './files.js';
 import { fitModel, type Fit } from './fitting.js';
-import { infoOf, openModelOf, toEmbedder } from './model.js';
+import { cachingOf, infoOf, openModelOf, toEmbedder, type Caching, type ModelOpening } from './model.js';
 import { addTexts } from './texts.js';
 import type {
   Added,
@@ -46,14 +46,21 @@ export class Collection {
   readonly #backend: Backend;
   #embedder: Embedder;
   #own: boolean;
+  readonly #caching: Caching;
   /** A change of model that is under way. */
   #changing: Promise<unknown> | undefined;
 
-  private constructor(folder: string, backend: Backend, embedder: Embedder, own: boolean) {
+  private constructor(
+    folder: string,
+    backend: Backend,
+    { embedder, own }: { embedder: Embedder; own: boolean },
+    caching: Caching,
+  ) {
     this.folder = folder;
     this.#backend = backend;
     this.#embedder = embedder;
     this.#own = own;
+    this.#caching = caching;
   }
 
   /**
@@ -61,16 +68,19 @@ export class Collection {
    * E_CORRUPT, E_VERSION, E_IO.
    */
   static async open(folder: string, options: CollectionOptions = {}): Promise<Collection> {
-    const { model, device, ...rest } = options;
-    const { signal, create = true, readOnly = false } = rest;
-    const opening: OpenModelOptions = {
+    const { model, device, cache, ...rest } = options;
+    const { signal, create = true, readOnly = false, onWarning } = rest;
+    const caching = cachingOf({ cache, onWarning });
+    const opening: ModelOpening = {
+      caching,
       ...(device !== undefined && { device }),
       ...(signal !== undefined && { signal }),
     };
     const found = model === undefined ? await existing(folder, rest) : undefined;
     if (found !== undefined) {
       try {
-        return new Collection(folder, found, await openModelOf(folder, found.model, opening), true);
+        const embedder = await openModelOf(folder, found.model, opening);
+        return new Collection(folder, found, { embedder, own: true }, caching);
       } catch (error) {
         await found.close();
         throw error;
@@ -79,7 +89,7 @@ export class Collection {
     const { embedder, own } = await toEmbedder(model, opening);
     try {
       const backend = await openStore(folder, { ...rest, create: create && !readOnly, model: infoOf(embedder) });
-      return new Collection(folder, backend, embedder, own);
+      return new Collection(folder, backend, { embedder, own }, caching);
     } catch (error) {
       if (own) await embedder.close();
       throw error;
@@ -169,7 +179,7 @@ export class Collection {
     model: string | Embedder,
     options: LongCallOptions & OpenModelOptions = {},
   ): Promise<{ chunks: number }> {
-    const { embedder, own } = await toEmbedder(model, options);
+    const { embedder, own } = await toEmbedder(model, { ...options, caching: this.#caching });
     return this.#change(embedder, own, options);
   }
 
@@ -178,7 +188,7 @@ export class Collection {
    * The report says what share of the teacher's nearest neighbours it found before and after.
    */
   async fit(options: FitOptions): Promise<Omit<Fit, 'embedder'> & { chunks: number; model: string }> {
-    const { embedder, ...report } = await fitModel(this.folder, this.#backend, options);
+    const { embedder, ...report } = await fitModel(this.folder, this.#backend, { ...options, caching: this.#caching });
     const { chunks } = await this.#change(embedder, true, options);
     return { ...report, chunks, model: embedder.model };
   }

@@ -26,31 +26,49 @@ function emptySummary(): FilesAdded {
   };
 }
 
-/** Records of a file that were there before and are not any more. */
+/** Deletes the records of a file that were there before and are not any more. Documents of others that name it as their source stay. */
 async function removeGone(backend: Backend, file: string, seen: ReadonlySet<string>): Promise<number> {
+  // All that were seen are in the store by now. The common case, and much cheaper than their names.
+  if ((await backend.count({ $source: file })).documents === seen.size) return 0;
   const gone: string[] = [];
+  const isOurs = (id: string): boolean => id === file || id.startsWith(`${file}#`);
   for (let after: string | undefined; ;) {
     const page = await backend.list({ limit: 1000, filter: { $source: file }, ...(after !== undefined && { after }) });
-    gone.push(...page.documents.map(({ id }) => id).filter((id) => !seen.has(id)));
+    gone.push(...page.documents.map(({ id }) => id).filter((id) => isOurs(id) && !seen.has(id)));
     if (page.next === undefined) break;
     after = page.next;
   }
   return gone.length === 0 ? 0 : (await backend.delete(gone)).deleted;
 }
 
-/** Follows the records of a file with many of them through its batches. */
+/** Files that may hold records. A table without a text of its own is one document, and may have been many before. */
+const TYPES_OF_RECORDS: readonly (string | undefined)[] = ['csv', 'jsonl'];
+
+/**
+ * Follows the records of a file with many of them through its batches. Which ones a file no longer has is known only when all of it
+ * was read, and every record of it: what cannot be read may be what is missing.
+ */
 class Records {
   readonly #seen = new Map<string, Set<string>>();
+  readonly #torn = new Set<string>();
 
-  /** All records of the file, once its last batch is there; undefined for files that are one document. */
-  note({ file, documents, last }: Documents): ReadonlySet<string> | undefined {
+  /** A record of the file cannot be read. */
+  tear(file: string): void {
+    this.#torn.add(file);
+  }
+
+  /** All records of the file, once its last batch is there; undefined while that cannot be told, and for other files. */
+  note({ file, documents, unchangedIds, hash, last }: Documents): ReadonlySet<string> | undefined {
     const before = this.#seen.get(file);
-    if (last && before === undefined && documents.every(({ id }) => id === file)) return undefined;
+    const [first] = documents;
+    if (before === undefined && first?.id === file && !TYPES_OF_RECORDS.includes(first.type)) return undefined;
     const seen = before ?? new Set<string>();
     for (const { id } of documents) seen.add(id);
+    // Those that are known were left out of the documents, but the file has them.
+    for (const id of unchangedIds) seen.add(id);
     if (last) this.#seen.delete(file);
     else this.#seen.set(file, seen);
-    return last ? seen : undefined;
+    return last && hash !== undefined && !this.#torn.has(file) ? seen : undefined;
   }
 }
 
@@ -103,6 +121,7 @@ export async function addFiles(
         progress.file = event.file;
         progress.done += event.bytes;
         if (event.kind === 'failed') {
+          records.tear(event.file);
           fail({ file: event.file, error: event.error, ...(event.line !== undefined && { line: event.line }) });
         } else if (event.kind === 'document') {
           for (const document of event.documents) {
@@ -111,7 +130,7 @@ export async function addFiles(
             progress.chunks += document.chunks.length;
           }
           const seen = records.note(event);
-          if (seen !== undefined && event.unchanged === 0) gone.push([event.file, seen]);
+          if (seen !== undefined) gone.push([event.file, seen]);
         }
         const over = event.kind === 'document' ? event.last : event.kind === 'unchanged' || event.line === undefined;
         if (over) progress.files.done++;

@@ -12,7 +12,7 @@ import { openStaticEmbedder } from '../embed/static/embedder.js';
 import { readStaticModel, writeStaticModel, type StaticModel } from '../embed/static/folder.js';
 import type { Backend } from '../store/backend.js';
 import { embedText } from './embed-text.js';
-import { fittedFolder, toEmbedder } from './model.js';
+import { fittedFolder, toEmbedder, type Caching } from './model.js';
 import type { FitOptions } from './types.js';
 
 const DEFAULT_TEXTS = 20_000;
@@ -73,13 +73,18 @@ ${base}, fitted to the texts of one collection with ${teacher} as its teacher.
 }
 
 /** Makes the fitted model and lays it down in the collection's folder; the collection does not use it yet. */
-export async function fitModel(folder: string, backend: Backend, options: FitOptions): Promise<Fit> {
-  const { teacher: wanted, texts: most = DEFAULT_TEXTS, device, signal, onProgress } = options;
+export async function fitModel(
+  folder: string,
+  backend: Backend,
+  options: FitOptions & { caching: Caching },
+): Promise<Fit> {
+  const { teacher: wanted, texts: most = DEFAULT_TEXTS, device, signal, onProgress, caching } = options;
   if (wanted === undefined) throw wrongArgument('teacher', 'the name of a model, or an embedder', wanted);
   const call: CallOptions = signal === undefined ? {} : { signal };
   const base = await baseModel(folder, backend);
   const texts = await sampleTexts(backend, most, call);
-  const { embedder: teacher, own } = await toEmbedder(wanted, { ...call, ...(device !== undefined && { device }) });
+  const opening = { ...call, ...(device !== undefined && { device }), caching };
+  const { embedder: teacher, own } = await toEmbedder(wanted, opening);
   try {
     const name = base.info.name.replace(/(-fitted)?$/, '-fitted');
     const { model, ...report } = await adaptModel(base, teacher, texts, {

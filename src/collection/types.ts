@@ -16,6 +16,12 @@ export interface CollectionOptions extends Omit<StoreOptions, 'model'> {
   model?: string | Embedder;
   /** For models in ONNX format. Default `cpu`. */
   device?: Device;
+  /**
+   * Whether vectors are kept in a file and looked up before a text is embedded: true, false, or the path of the file. It holds for
+   * models opened by name, here, in setModel() and as fit()'s teacher; the static model embeds faster than a file is read, so it never
+   * has a cache. Default true, in `$QUIVER_CACHE/embeddings.db`, else `~/.cache/faiss-quiver/embeddings.db`.
+   */
+  cache?: boolean | string;
 }
 
 /** A text to be added, cut into chunks here unless it comes with some. */

@@ -83,7 +83,7 @@ async function readOne(file: FoundFile, pool: Pool, queue: Queue<IngestEvent>, s
     for (const { line, error } of batch.failures) {
       await queue.put({ kind: 'failed', file: id, error: fromPlainError(error), line, bytes: 0 });
     }
-    const { documents, unchanged } = await withoutKnown(id, batch.documents.map(unpack), settings);
+    const { documents, unchangedIds } = await withoutKnown(id, batch.documents.map(unpack), settings);
     const { hash, bytes, seconds } = batch;
     await queue.put({
       kind: 'document',
@@ -91,7 +91,8 @@ async function readOne(file: FoundFile, pool: Pool, queue: Queue<IngestEvent>, s
       documents,
       ...(hash !== undefined && { hash }),
       last,
-      unchanged,
+      unchanged: unchangedIds.length,
+      unchangedIds,
       bytes,
       seconds,
     });
@@ -107,14 +108,16 @@ async function withoutKnown(
   file: string,
   documents: Document[],
   { known }: Settings,
-): Promise<{ documents: Document[]; unchanged: number }> {
+): Promise<{ documents: Document[]; unchangedIds: string[] }> {
   const changed: Document[] = [];
+  const unchangedIds: string[] = [];
   for (const document of documents) {
     const answer = document.id === file ? undefined : known(document.id);
     const hash = answer instanceof Promise ? await answer : answer;
     if (hash === undefined || hash !== document.hash) changed.push(document);
+    else unchangedIds.push(document.id);
   }
-  return { documents: changed, unchanged: documents.length - changed.length };
+  return { documents: changed, unchangedIds };
 }
 
 function throwIfAborted(signal: AbortSignal | undefined): void {

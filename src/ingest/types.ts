@@ -61,6 +61,8 @@ export interface Documents {
   last: boolean;
   /** Records that `known` knows, and that are therefore not among `documents`. */
   unchanged: number;
+  /** Their ids: the file still has them. */
+  unchangedIds: string[];
   /** Bytes of the file that were read since its event before. */
   bytes: number;
   /** Seconds of work since its event before. */

@@ -37,7 +37,8 @@ export async function addToCollection(
   options: AddCommandOptions,
 ): Promise<void> {
   const { output, signal } = context;
-  const access = options.model === undefined ? {} : { model: options.model };
+  const { model, cache } = options;
+  const access = { cache, ...(model !== undefined && { model }) };
   await withCollection(context, name, access, async (collection) => {
     const made = collection.opened.how === 'created';
     const summary = await withProgress(output, { label: 'add', unit: 'bytes' }, (update) =>

@@ -5,7 +5,7 @@ import type { CollectionOptions } from '../../collection/types.js';
 import type { Context } from '../context.js';
 import { folderOf, isCollection, namedCollections } from './place.js';
 
-export type Access = Pick<CollectionOptions, 'create' | 'readOnly' | 'model' | 'verify'>;
+export type Access = Pick<CollectionOptions, 'cache' | 'create' | 'readOnly' | 'model' | 'verify'>;
 
 export async function withCollection<T>(
   { output, signal }: Context,

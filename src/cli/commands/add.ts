@@ -4,6 +4,7 @@ import type { Context } from '../context.js';
 
 export interface AddCommandOptions {
   model?: string;
+  cache: boolean;
   include?: string[];
   exclude?: string[];
   hidden?: boolean;
@@ -23,6 +24,7 @@ export function registerAdd(parent: Command, context: Context): void {
     .argument('<collection>', 'a name, or the path of a folder; made when it is new')
     .argument('<paths...>', 'files, folders or globs')
     .option('-m, --model <model>', 'for a new collection: a model by name or folder, or openai:<model>')
+    .option('--no-cache', 'embed all texts, also those that ONNX models and services have embedded before')
     .option('--include <globs...>', 'which files of folders are read (default: all known types)')
     .option('--exclude <globs...>', 'what is left out (default: **/node_modules/**)')
     .option('--hidden', 'files whose name begins with a dot, too')

@@ -9,6 +9,8 @@ import type { Embedder, EmbedOptions } from '../embedder.js';
 export interface HttpOptions extends Partial<Service> {
   /** As the service names it, such as `text-embedding-3-small`. */
   model: string;
+  /** What the embedder is called. Default: `model`. */
+  name?: string;
   /** Shortens the vectors where the service can; default: as the model makes them. */
   dimensions?: number;
   /** Texts in one request. Default 64. */
@@ -46,7 +48,7 @@ export class HttpEmbedder implements Embedder {
   private constructor(service: Service, options: HttpOptions, dim: number) {
     this.#service = service;
     this.#options = options;
-    this.model = options.model;
+    this.model = options.name ?? options.model;
     this.dim = dim;
     this.hybridWeight = options.hybridWeight ?? DEFAULTS.hybridWeight;
     // The weights are out of sight: all that can be told is which model was asked, how, and where.

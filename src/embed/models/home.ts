@@ -5,10 +5,14 @@ import { join } from 'node:path';
 import { packageRoot } from '../../../lib/loader.js';
 import { DEFAULT_MODEL } from './registry.js';
 
-/** `$QUIVER_MODELS`, else `models/` in the cache (`$QUIVER_CACHE`, default `~/.cache/faiss-quiver`). */
+/** Where this machine keeps what can be made or fetched again: `$QUIVER_CACHE`, default `~/.cache/faiss-quiver`. */
+export function cacheHome(): string {
+  return process.env.QUIVER_CACHE ?? join(homedir(), '.cache', 'faiss-quiver');
+}
+
+/** `$QUIVER_MODELS`, else `models/` in the cache. */
 export function modelsHome(): string {
-  const { QUIVER_MODELS: models, QUIVER_CACHE: cache } = process.env;
-  return models ?? join(cache ?? join(homedir(), '.cache', 'faiss-quiver'), 'models');
+  return process.env.QUIVER_MODELS ?? join(cacheHome(), 'models');
 }
 
 /** Where a model of this name lies or would lie. */

@@ -57,7 +57,9 @@ export async function openModel(name: string = DEFAULT_MODEL, options: OpenModel
   const { device, signal } = options;
   if (name.startsWith(SERVICE)) {
     const { HttpEmbedder } = await import('../http/http-embedder.js');
-    return HttpEmbedder.open({ model: name.slice(SERVICE.length) }, signal === undefined ? {} : { signal });
+    // Its name is the one that opens it again: a collection keeps that.
+    const model = name.slice(SERVICE.length);
+    return HttpEmbedder.open({ model, name }, signal === undefined ? {} : { signal });
   }
   const folder = await findModelFolder(name);
   if ((await kindOfFolder(folder)) === 'static') {

@@ -41,7 +41,7 @@ async function writeSettings(folder: string, { dim, maxTokens, pooling }: KnownM
   const modes = { mean: 'mean_tokens', cls: 'cls_token', max: 'max_tokens', last: 'lasttoken' };
   const files: Record<string, object> = {
     'config.json': { hidden_size: dim },
-    'sentence_bert_config.json': { max_seq_length: maxTokens },
+    ...(maxTokens !== undefined && { 'sentence_bert_config.json': { max_seq_length: maxTokens } }),
     '1_Pooling/config.json': { word_embedding_dimension: dim, [`pooling_mode_${modes[pooling]}`]: true },
     'modules.json': [
       { idx: 0, name: '0', path: '', type: 'sentence_transformers.models.Transformer' },

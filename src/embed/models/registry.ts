@@ -15,7 +15,8 @@ export interface KnownModel {
   /** Other names that people call it by. */
   aliases: readonly string[];
   dim: number;
-  maxTokens: number;
+  /** Tokens of a text that it looks at; absent where there is no limit. */
+  maxTokens?: number;
   pooling: Pooling;
   languages: string;
   license: string;
@@ -55,7 +56,6 @@ export const MODELS: readonly KnownModel[] = [
     name: DEFAULT_MODEL,
     aliases: ['default', 'static'],
     dim: 256,
-    maxTokens: 512,
     pooling: 'mean',
     languages: 'English',
     license: 'MIT',

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 
 import { aborted } from '../../../lib/calls.js';
 import { QuiverError, wrongArgument } from '../../../lib/errors.js';
+import { allocateVectors } from '../allocate.js';
 import { checkEmbedOptions } from '../check.js';
 import type { EmbedOptions, Embedder } from '../embedder.js';
 import { progressReporter } from '../progress.js';
@@ -72,7 +73,7 @@ export class StaticEmbedder implements Embedder {
   }
 
   private async run(texts: readonly string[], options: EmbedOptions): Promise<Float32Array> {
-    const out = this.allocate(texts.length);
+    const out = allocateVectors(texts.length, this.dim);
     const report = progressReporter('embed', texts.length, options);
     const cuts = batchesOf(texts);
     const first = cuts.next().value;
@@ -83,16 +84,6 @@ export class StaticEmbedder implements Embedder {
     }
     report(texts.length);
     return out;
-  }
-
-  private allocate(count: number): Float32Array {
-    try {
-      return new Float32Array(count * this.dim);
-    } catch (cause) {
-      const bytes = count * this.dim * 4;
-      const message = `The vectors of ${count} texts need ${bytes} bytes at once, which there are not. Embed fewer texts a call.`;
-      throw new QuiverError('E_OUT_OF_MEMORY', message, { expected: `${bytes} bytes`, actual: 'less', cause });
-    }
   }
 
   private async inline({ texts }: Cut, out: Float32Array, { signal }: EmbedOptions, report: (done: number) => void) {

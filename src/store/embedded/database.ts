@@ -23,7 +23,7 @@ function settings(db: Database.Database): void {
   db.pragma(`cache_size = -${String(CACHE_KIB)}`);
 }
 
-function notFound(folder: string): QuiverError {
+export function notFound(folder: string): QuiverError {
   return new QuiverError('E_NOT_FOUND', `There is no store in ${folder}. Give the path of one, or let it be made.`, {
     expected: 'a folder with collection.db',
     actual: folder,

@@ -10,7 +10,7 @@ import { QuiverError } from '../../../lib/errors.js';
 import type { PreparedDocument } from '../entry.js';
 import { closed, staleVectors } from '../errors.js';
 import type { Live } from './live.js';
-import type { Remote } from './rpc.js';
+import type { Remote } from '../../thread/rpc.js';
 import { removeChunks, sizeOf } from './vector-index.js';
 import type { ChunkRange, Removal } from './document-writer.js';
 import type { WriterCalls } from './writer.js';

@@ -24,7 +24,7 @@ import {
   type ChunkRow,
   type DocumentRow,
 } from './rows.js';
-import { Moved } from './rpc.js';
+import { Moved } from '../../thread/rpc.js';
 import { vectorTable } from './schema.js';
 import { Tokenizer } from './tokenizer.js';
 import { VectorRows, type VectorBatch } from './vector-rows.js';

@@ -6,7 +6,7 @@ import type { Lane } from './lane.js';
 import type { Live } from './live.js';
 import type { StoredModel } from './meta.js';
 import type { ReaderCalls } from './reader.js';
-import type { Remote } from './rpc.js';
+import type { Remote } from '../../thread/rpc.js';
 import { newIndex, type IndexChoice } from './vector-index.js';
 import type { WriterCalls } from './writer.js';
 

@@ -5,7 +5,7 @@ import { staleVectors } from '../errors.js';
 import { planSearch } from '../request.js';
 import type { Live } from './live.js';
 import type { ReaderCalls } from './reader.js';
-import type { Remote } from './rpc.js';
+import type { Remote } from '../../thread/rpc.js';
 
 /** After so many meetings with a commit a search asks for a moment without. (One more can only mean that the writer has died.) */
 const PATIENCE = 8;

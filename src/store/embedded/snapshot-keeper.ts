@@ -1,7 +1,7 @@
 /** When the index is saved: often enough that an open has little to make up for, and never at the cost of an answer. */
 import type { Lane } from './lane.js';
 import type { Live } from './live.js';
-import type { Remote } from './rpc.js';
+import type { Remote } from '../../thread/rpc.js';
 import { saveSnapshot, sweepSnapshots } from './snapshot.js';
 import type { IndexChoice } from './vector-index.js';
 import type { WriterCalls } from './writer.js';

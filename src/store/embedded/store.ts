@@ -27,7 +27,7 @@ import type { Live } from './live.js';
 import { putEntries } from './putting.js';
 import type { ReaderCalls } from './reader.js';
 import { replaceVectors } from './replacing.js';
-import type { Remote } from './rpc.js';
+import type { Remote } from '../../thread/rpc.js';
 import { search } from './searching.js';
 import type { SnapshotKeeper } from './snapshot-keeper.js';
 import { backup, sizes, verify } from './upkeep.js';

@@ -3,7 +3,7 @@ import { workerData } from 'node:worker_threads';
 import { databasePath } from './layout.js';
 import { openMaintenance, type MaintenanceData } from './maintenance.js';
 import { openReader, type ReaderData } from './reader.js';
-import { serve, type Handlers } from './rpc.js';
+import { serve, type Handlers } from '../../thread/rpc.js';
 import { fromSqlite } from './sqlite-error.js';
 import { openWriter, type WriterData } from './writer.js';
 

@@ -5,16 +5,23 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { QuiverError, wrongArgument } from '../../../lib/errors.js';
 import type { LongCallOptions } from '../../../lib/index.js';
 import type { StoreStats, VerifyReport } from '../backend.js';
+import { closed } from '../errors.js';
 import { databasePath } from './layout.js';
 import type { Live } from './live.js';
 import type { MaintenanceCalls } from './maintenance.js';
-import { startThread, type Remote } from './rpc.js';
+import { startThread, type Remote } from '../../thread/rpc.js';
 import type { ThreadData } from './thread.js';
 
 const CHECKED_AT_ONCE = 64;
 
 export function startStoreThread<H extends { [N in keyof H]: (input: never) => unknown }>(data: ThreadData): Remote<H> {
-  return startThread<H>(`quiver-store-${data.role}`, new URL('./thread.js', import.meta.url), data);
+  return startThread<H>({
+    name: `quiver-store-${data.role}`,
+    file: new URL('./thread.js', import.meta.url),
+    data,
+    closed,
+    advice: 'Close the store and open it again; what was acknowledged is on disk.',
+  });
 }
 
 async function inThread<T>(folder: string, run: (thread: Remote<MaintenanceCalls>) => Promise<T>): Promise<T> {

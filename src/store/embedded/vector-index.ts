@@ -4,7 +4,7 @@ import { Index, type CallOptions, type IndexOptions } from '../../../lib/index.j
 import type { Opened } from '../backend.js';
 import type { State, StoredModel } from './meta.js';
 import type { Changes, ReaderCalls } from './reader.js';
-import type { Remote } from './rpc.js';
+import type { Remote } from '../../thread/rpc.js';
 import { openSnapshot } from './snapshot.js';
 import type { ChunkRange } from './document-writer.js';
 

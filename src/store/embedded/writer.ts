@@ -1,9 +1,11 @@
 /** The thread that writes: one transaction at a time, opened by the first change and ended by commit or rollback. */
+import { existsSync } from 'node:fs';
 import type Database from 'better-sqlite3';
 import type { ModelInfo } from '../backend.js';
 import type { PreparedDocument } from '../entry.js';
-import { checkPages, makeFolder, openForWriting } from './database.js';
+import { checkPages, makeFolder, notFound, openForWriting } from './database.js';
 import { DocumentWriter, type Removal } from './document-writer.js';
+import { databasePath } from './layout.js';
 import { lockForWriting } from './lock.js';
 import { Meta, type SnapshotRecord, type State, type StoredModel } from './meta.js';
 import { ModelChange } from './model-change.js';
@@ -45,6 +47,8 @@ export interface WriterCalls {
 
 export function openWriter({ folder, create, model, verify }: WriterData): { handlers: WriterCalls; path: string } {
   if (create) makeFolder(folder);
+  // Before the lock, which would need the folder, and would leave its file in one that is not a store's.
+  else if (!existsSync(databasePath(folder))) throw notFound(folder);
   const lock = lockForWriting(folder);
   let db: Database.Database;
   let meta: Meta;

@@ -98,7 +98,9 @@ describe('embed: models from the hub', () => {
     assert.ok(names.every((name) => findModel(name)?.remote !== undefined));
     assert.equal(findModel('ALL-minilm-l6-V2')?.dim, 384);
     assert.equal(findModel('other'), undefined);
-    for (const { remote } of MODELS) {
+    assert.equal(findModel(DEFAULT_MODEL)?.maxTokens, undefined, 'it takes texts of any length');
+    for (const { remote, maxTokens } of MODELS) {
+      assert.equal(maxTokens === undefined, remote === undefined);
       for (const { sha256, bytes } of remote?.files ?? []) assert.ok(/^[0-9a-f]{64}$/.test(sha256) && bytes > 0);
     }
   });

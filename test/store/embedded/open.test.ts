@@ -105,6 +105,19 @@ describe('opening a store', () => {
       await fails(open(folder, { create: false }), none);
       await fails(open(folder, { readOnly: true }), none);
       assert.ok(!existsSync(join(folder, 'collection.db')));
+      const empty = join(folder, 'empty');
+      mkdirSync(empty);
+      await fails(open(empty, { create: false }), {
+        ...none,
+        message: none.message.replace(folder, empty),
+        actual: empty,
+      });
+      assert.deepEqual(readdirSync(empty), [], 'nothing is left in a folder that is no store');
+      const absent = join(folder, 'absent');
+      for (const options of [{ create: false }, { readOnly: true }]) {
+        await fails(open(absent, options), { ...none, message: none.message.replace(folder, absent), actual: absent });
+      }
+      assert.ok(!existsSync(absent));
     });
   });
 

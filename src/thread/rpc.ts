@@ -3,9 +3,8 @@
  * functions, asynchronous. Errors cross with code, expected and actual value, and get the caller's stack.
  */
 import { parentPort, Worker, type Transferable } from 'node:worker_threads';
-import { aborted } from '../../../lib/calls.js';
-import { fromNative, QuiverError, type NativeFailure } from '../../../lib/errors.js';
-import { closed } from '../errors.js';
+import { aborted } from '../../lib/calls.js';
+import { fromNative, QuiverError, type NativeFailure } from '../../lib/errors.js';
 
 /** What a worker offers: one input, one output, both fit for structuredClone. */
 export type Handlers = Record<string, (input: never) => unknown>;
@@ -37,15 +36,28 @@ export interface Remote<H> {
   close(): Promise<void>;
 }
 
+export interface ThreadOptions {
+  /** For people: it is in errors, and in a debugger's list of threads. */
+  name: string;
+  /** The worker's module, which calls serve(). */
+  file: URL;
+  /** Its `workerData`. */
+  data: unknown;
+  /** What calls after close() reject with. */
+  closed: () => QuiverError;
+  /** What to do when the thread ends by itself; stands at the end of that error. */
+  advice: string;
+}
+
 interface Waiting {
   resolve: (value: never) => void;
   reject: (reason: unknown) => void;
 }
 
-/** Starts a thread of `file` that gets `data` and answers with serve(). */
-export function startThread<H extends Offered<H>>(name: string, file: URL, data: unknown): Remote<H> {
+/** Starts a thread that answers with serve(). */
+export function startThread<H extends Offered<H>>({ name, file, data, closed, advice }: ThreadOptions): Remote<H> {
   const worker = new Worker(file, { workerData: data, name });
-  // An open store alone keeps no process alive; a call under way does.
+  // An open thread alone keeps no process alive; a call under way does.
   worker.unref();
   const waiting = new Map<number, Waiting>();
   let next = 1;
@@ -72,8 +84,10 @@ export function startThread<H extends Offered<H>>(name: string, file: URL, data:
     else one.reject(error);
     settled();
   });
-  worker.on('error', (error) => fail(threadEnded(name, error)));
-  worker.on('exit', (code) => fail(closing === undefined ? threadEnded(name, `exit code ${String(code)}`) : closed()));
+  worker.on('error', (error) => fail(threadEnded(name, error, advice)));
+  worker.on('exit', (code) => {
+    fail(closing === undefined ? threadEnded(name, `exit code ${String(code)}`, advice) : closed());
+  });
 
   async function call(method: string, input: unknown, { signal, transfer = [] }: CallExtras = {}): Promise<never> {
     if (signal?.aborted === true) throw aborted(signal);
@@ -130,13 +144,13 @@ function again(error: QuiverError): QuiverError {
   });
 }
 
-function threadEnded(name: string, cause: unknown): QuiverError {
+function threadEnded(name: string, cause: unknown, advice: string): QuiverError {
   const why = cause instanceof Error ? cause.message : String(cause);
-  return new QuiverError(
-    'E_INTERNAL',
-    `The thread "${name}" of the store ended by itself (${why}). Close the store and open it again; what was acknowledged is on disk.`,
-    { expected: 'a running thread', actual: why, cause },
-  );
+  return new QuiverError('E_INTERNAL', `The thread "${name}" ended by itself (${why}). ${advice}`, {
+    expected: 'a running thread',
+    actual: why,
+    cause,
+  });
 }
 
 /** A value whose buffers are moved to the other side instead of copied. */

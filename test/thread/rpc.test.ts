@@ -3,8 +3,9 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
-import { startThread } from '../../../src/store/embedded/rpc.js';
-import { fails, inFolder } from '../support.js';
+import { QuiverError } from '../../lib/errors.js';
+import { startThread } from '../../src/thread/rpc.js';
+import { fails, inFolder } from '../store/support.js';
 
 interface Calls {
   echo(input: unknown): unknown;
@@ -19,11 +20,10 @@ interface Calls {
 async function withThread<T>(use: (thread: ReturnType<typeof startThread<Calls>>) => Promise<T>): Promise<T> {
   return inFolder(async (folder) => {
     const file = join(folder, 'thread.mjs');
-    const here = new URL('../../../', import.meta.url);
+    const here = new URL('../../', import.meta.url);
     writeFileSync(
       file,
-      `import { serve } from ${JSON.stringify(new URL('src/store/embedded/rpc.js', here).href)};
-       import { fromSqlite } from ${JSON.stringify(new URL('src/store/embedded/sqlite-error.js', here).href)};
+      `import { serve } from ${JSON.stringify(new URL('src/thread/rpc.js', here).href)};
        import { QuiverError } from ${JSON.stringify(new URL('lib/errors.js', here).href)};
        serve(() => ({
          echo: (input) => input,
@@ -32,9 +32,15 @@ async function withThread<T>(use: (thread: ReturnType<typeof startThread<Calls>>
          wait(ms) { Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms); },
          crash() { queueMicrotask(() => { throw new Error('out of order'); }); },
          exit(code) { process.exit(code); },
-       }), (error) => fromSqlite(error, 'here'));`,
+       }), (error) => (error instanceof QuiverError ? error : new QuiverError('E_INTERNAL', 'here: ' + error.message)));`,
     );
-    const thread = startThread<Calls>('test', pathToFileURL(file), undefined);
+    const thread = startThread<Calls>({
+      name: 'test',
+      file: pathToFileURL(file),
+      data: undefined,
+      closed: () => new QuiverError('E_CLOSED', 'The test is over.', { expected: 'open', actual: 'closed' }),
+      advice: 'Start another one.',
+    });
     try {
       return await use(thread);
     } finally {
@@ -43,7 +49,7 @@ async function withThread<T>(use: (thread: ReturnType<typeof startThread<Calls>>
   });
 }
 
-describe('a thread of the store', () => {
+describe('a thread that is called', () => {
   it('answers, in whatever order it is asked', async () => {
     await withThread(async (thread) => {
       const inputs = [1, 'two', { three: new Map([[3, [null]]]) }, Float32Array.of(4)];
@@ -60,10 +66,10 @@ describe('a thread of the store', () => {
         expected: 'near',
         actual: 'far',
       });
-      assert.match(error.stack ?? '', /threads\.test/);
+      assert.match(error.stack ?? '', /rpc\.test/);
       await fails(thread.call('throwForeign', undefined), {
         code: 'E_INTERNAL',
-        message: 'here: odd. This is a mistake of the store; please report it.',
+        message: 'here: odd',
       });
     });
   });
@@ -72,7 +78,7 @@ describe('a thread of the store', () => {
     const ended = (why: string) =>
       ({
         code: 'E_INTERNAL',
-        message: `The thread "test" of the store ended by itself (${why}). Close the store and open it again; what was acknowledged is on disk.`,
+        message: `The thread "test" ended by itself (${why}). Start another one.`,
         expected: 'a running thread',
         actual: why,
       }) as const;
@@ -113,9 +119,9 @@ describe('a thread of the store', () => {
       assert.equal(await echo, 'last');
       await fails(thread.call('echo', 1), {
         code: 'E_CLOSED',
-        message: 'The store is closed. Open it again.',
-        expected: 'an open store',
-        actual: 'a closed one',
+        message: 'The test is over.',
+        expected: 'open',
+        actual: 'closed',
       });
     });
   });
