@@ -1,5 +1,5 @@
 /**
- * What our own ranking by words is worth: the same chunks in a table of FTS5, ranked by its bm25(), whose constants (k1 1.2, b 0.75)
+ * What our own ranking by words is worth: the same chunks, with their titles, in a table of FTS5, ranked by its bm25(), whose constants (k1 1.2, b 0.75)
  * cannot be changed.
  */
 import Database from 'better-sqlite3';
@@ -18,10 +18,12 @@ function anyOf(question: string): string {
 export function scoreFts5({ documents, queries, judgements }: RetrievalSet): RankingScores {
   const db = new Database(':memory:');
   try {
-    db.exec(`CREATE VIRTUAL TABLE words USING fts5 (text, document UNINDEXED, tokenize = '${TOKENIZER}')`);
-    const insert = db.prepare('INSERT INTO words (text, document) VALUES (?, ?)');
+    db.exec(`CREATE VIRTUAL TABLE words USING fts5 (text, context, document UNINDEXED, tokenize = '${TOKENIZER}')`);
+    const insert = db.prepare('INSERT INTO words (text, context, document) VALUES (?, ?, ?)');
     db.transaction(() => {
-      for (const { id, text } of documents) for (const chunk of chunkText(text)) insert.run(chunk.text, id);
+      for (const { id, text, title = '' } of documents) {
+        for (const chunk of chunkText(text)) insert.run(chunk.text, title, id);
+      }
     })();
     const search = db.prepare<[string], string>('SELECT document FROM words WHERE words MATCH ? ORDER BY rank').pluck();
     const rankings = queries.map(({ id, text }): [string, string[]] => {

@@ -6,7 +6,7 @@ import { Collection } from '../../src/collection/collection.js';
 import type { CollectionSearch } from '../../src/collection/types.js';
 import type { Embedder } from '../../src/embed/embedder.js';
 import { type Judgements, type RankingScores, scoreRankings } from '../../src/embed/evaluate/ranking.js';
-import type { RetrievalSet, TextRecord } from '../../src/embed/evaluate/sets.js';
+import type { DocumentRecord, RetrievalSet, TextRecord } from '../../src/embed/evaluate/sets.js';
 
 export const MODES = ['keyword', 'vector', 'hybrid'] as const;
 export type Mode = (typeof MODES)[number];
@@ -28,7 +28,7 @@ export interface Filled {
 export async function fill(
   folder: string,
   model: Embedder,
-  documents: readonly TextRecord[],
+  documents: readonly DocumentRecord[],
   onProgress: (done: number, total: number) => void = () => undefined,
 ): Promise<Filled> {
   const collection = await Collection.open(folder, { model });

@@ -13,8 +13,13 @@ export interface TextRecord {
   text: string;
 }
 
+export interface DocumentRecord extends TextRecord {
+  /** Is in the text, too. */
+  title?: string;
+}
+
 export interface RetrievalSet {
-  documents: TextRecord[];
+  documents: DocumentRecord[];
   queries: TextRecord[];
   judgements: Judgements;
 }
@@ -65,8 +70,12 @@ export async function readRetrievalSet(
   { split, between = ' ' }: RetrievalOptions = {},
 ): Promise<RetrievalSet> {
   const suffix = split === undefined ? '' : `.${split}`;
-  const records = async (name: string): Promise<TextRecord[]> =>
-    (await readLines(join(folder, name))).map((record) => ({ id: String(record._id), text: textOf(record, between) }));
+  const records = async (name: string): Promise<DocumentRecord[]> =>
+    (await readLines(join(folder, name))).map((record) => {
+      const { _id, title } = record;
+      const named = typeof title === 'string' && title !== '' ? { title } : {};
+      return { id: String(_id), text: textOf(record, between), ...named };
+    });
   const judgements = new Map<string, Map<string, number>>();
   const [, ...rows] = (await readText(join(folder, `qrels${suffix}.tsv`))).split('\n');
   for (const row of rows) {
