@@ -1,7 +1,7 @@
 /** Runs one benchmark; started by main.ts. */
 import { writeFile } from 'node:fs/promises';
 import { describeMachine } from './support/machine.js';
-import { render } from './support/report.js';
+import { render, rounded } from './support/report.js';
 import type { Benchmark } from './support/report.js';
 
 export interface Job {
@@ -38,8 +38,3 @@ const report = {
 };
 await writeFile(job.report, `${JSON.stringify(report, rounded, 2)}\n`);
 if (job.print) process.stdout.write(`\n${benchmark.title}\n${await render(outcome)}\n\n`);
-
-/** Five digits say all that such a measurement can. */
-function rounded(_: string, value: unknown): unknown {
-  return typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(5)) : value;
-}

@@ -58,3 +58,8 @@ export async function render(outcome: Outcome): Promise<string> {
   lines.push(...notes.map((note) => `note: ${note}`));
   return lines.join('\n');
 }
+
+/** For JSON.stringify: five digits say all that such a measurement can. */
+export function rounded(_: string, value: unknown): unknown {
+  return typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(5)) : value;
+}

@@ -13,8 +13,13 @@ export interface TextRecord {
   text: string;
 }
 
+export interface DocumentRecord extends TextRecord {
+  /** Is in the text, too. */
+  title?: string;
+}
+
 export interface RetrievalSet {
-  documents: TextRecord[];
+  documents: DocumentRecord[];
   queries: TextRecord[];
   judgements: Judgements;
 }
@@ -48,18 +53,29 @@ async function readLines(file: string): Promise<Record<string, unknown>[]> {
   });
 }
 
-function textOf({ title, text }: Record<string, unknown>): string {
-  return [title, text].filter((part): part is string => typeof part === 'string' && part !== '').join(' ');
+function textOf({ title, text }: Record<string, unknown>, between: string): string {
+  return [title, text].filter((part): part is string => typeof part === 'string' && part !== '').join(between);
 }
 
-/**
- * A folder with `corpus.jsonl`, `queries.jsonl` and `qrels.tsv`; with `split: 'train'` the queries and judgements of
- * `queries.train.jsonl` and `qrels.train.tsv`. A document's text is its title and its text.
- */
-export async function readRetrievalSet(folder: string, { split }: { split?: string } = {}): Promise<RetrievalSet> {
+export interface RetrievalOptions {
+  /** `train` reads the queries and judgements of `queries.train.jsonl` and `qrels.train.tsv`. */
+  split?: string;
+  /** What stands between a document's title and its text. Default a space. */
+  between?: string;
+}
+
+/** A folder with `corpus.jsonl`, `queries.jsonl` and `qrels.tsv`. A document's text is its title and its text. */
+export async function readRetrievalSet(
+  folder: string,
+  { split, between = ' ' }: RetrievalOptions = {},
+): Promise<RetrievalSet> {
   const suffix = split === undefined ? '' : `.${split}`;
-  const records = async (name: string): Promise<TextRecord[]> =>
-    (await readLines(join(folder, name))).map((record) => ({ id: String(record._id), text: textOf(record) }));
+  const records = async (name: string): Promise<DocumentRecord[]> =>
+    (await readLines(join(folder, name))).map((record) => {
+      const { _id, title } = record;
+      const named = typeof title === 'string' && title !== '' ? { title } : {};
+      return { id: String(_id), text: textOf(record, between), ...named };
+    });
   const judgements = new Map<string, Map<string, number>>();
   const [, ...rows] = (await readText(join(folder, `qrels${suffix}.tsv`))).split('\n');
   for (const row of rows) {
