@@ -122,8 +122,13 @@ void Environment::post(std::unique_ptr<Completion> completion) {
   raw->next = inbox_.load(std::memory_order_relaxed);
   while (!inbox_.compare_exchange_weak(raw->next, raw, std::memory_order_acq_rel, std::memory_order_relaxed)) {
   }
-  if (raw->next != nullptr) return;  // whoever pushed first has called already
-  std::lock_guard<std::mutex> guard(mutex_);
+  if (raw->next == nullptr) wake();  // otherwise whoever pushed first has called already
+}
+
+// Node queues the call, for which it needs a little memory now and then. Without, std::bad_alloc comes through its
+// frames, which know no exceptions and leave their lock taken: nothing would ever be answered again. So it ends here.
+void Environment::wake() noexcept {
+  const std::lock_guard<std::mutex> guard(mutex_);
   if (open_) napi_call_threadsafe_function(wake_, nullptr, napi_tsfn_nonblocking);
 }
 

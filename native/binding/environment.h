@@ -59,6 +59,7 @@ class Environment {
   explicit Environment(Napi::Env env);
   void deliver(Napi::Env env);
   void deliver(Napi::Env env, Completion& one);
+  void wake() noexcept;
   void drop_inbox();
   void close();
   static void on_wake(napi_env env, napi_value, void* context, void*);

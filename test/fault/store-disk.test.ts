@@ -114,7 +114,9 @@ describe('16: system calls that fail under a store', function () {
       const call = random.pick(['pwrite64', 'fsync', 'fdatasync', 'ftruncate', 'rename']);
       const error = random.pick(['EIO', 'ENOSPC', 'EINTR']);
       const first = 1 + random.below(60);
-      const inject = `${call}:error=${error}:when=${String(first)}${random.below(2) === 0 ? '' : '+'}`;
+      // A call that is interrupted is made again, so it must not be interrupted for ever.
+      const again = random.below(2) === 0 ? '' : error === 'EINTR' ? `..${String(first + 3)}` : '+';
+      const inject = `${call}:error=${error}:when=${String(first)}${again}`;
       const what = `${inject} (QUIVER_SEED=${String(seed)})`;
       await inFolder(async (folder) => {
         const seeded = await open(folder);
