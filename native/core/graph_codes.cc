@@ -21,6 +21,8 @@ constexpr int kMaxWidth = 1024;
 constexpr double kMostClipped = 1e-3;
 // Nearest by codes that are put in order by their vectors: this many more than wanted, and at least twice as many.
 constexpr int64_t kSpare = 10;
+// Rows whose vectors are asked for before they are compared, and how many numbers of each: the rest comes by itself.
+constexpr size_t kAhead = 4, kPrefetched = 256;
 // The trial that decides whether codes are good enough.
 constexpr int64_t kTrials = 64, kTrialK = 10;
 constexpr double kLeastShare = 0.985;
@@ -90,6 +92,21 @@ double agreement(const faiss::IndexHNSW& graph, const GraphCodes& codes) {
   return wanted == 0 ? 1 : static_cast<double>(found) / static_cast<double>(wanted);
 }
 
+// Distances by the vectors themselves (similarities negated), in place of those by codes.
+void rescore(const float* query, const float* vectors, size_t d, bool descending,
+             std::vector<std::pair<float, int64_t>>& best) {
+  const auto prefetch = [&](size_t i) {
+    const float* row = vectors + static_cast<size_t>(best[i].second) * d;
+    for (size_t j = 0; j < std::min<size_t>(d, kPrefetched); j += 16) __builtin_prefetch(row + j);
+  };
+  for (size_t i = 0; i < std::min(best.size(), kAhead); i++) prefetch(i);
+  for (size_t i = 0; i < best.size(); i++) {
+    if (i + kAhead < best.size()) prefetch(i + kAhead);
+    const float* row = vectors + static_cast<size_t>(best[i].second) * d;
+    best[i].first = descending ? -faiss::fvec_inner_product(query, row, d) : faiss::fvec_L2sqr(query, row, d);
+  }
+}
+
 }  // namespace
 
 bool GraphCodes::suits(const faiss::Index& index) {
@@ -138,13 +155,15 @@ void GraphCodes::search(const faiss::IndexHNSW& graph, int64_t n, const float* x
     codes_.prepare(query, space.query);
     kernels::walk(view, codes_, descend(hnsw, codes_, space.query), most, space);
     best.clear();
-    const auto wanted = static_cast<size_t>(spare_of(k));
+    const auto wanted = static_cast<size_t>(space.query.exact ? k : spare_of(k));
     for (const auto& candidate : space.pool) {
       if (best.size() == wanted) break;
       if (allowed && !allowed(candidate.row)) continue;
-      const float* row = vectors + static_cast<size_t>(candidate.row) * d;
-      const float distance = descending ? -faiss::fvec_inner_product(query, row, d) : faiss::fvec_L2sqr(query, row, d);
-      best.emplace_back(distance, candidate.row);
+      best.emplace_back(codes_.distance(space.query, candidate.score), candidate.row);
+    }
+    if (!space.query.exact) rescore(query, vectors, d, descending, best);
+    if (descending && space.query.exact) {
+      for (auto& one : best) one.first = -one.first;
     }
     const auto found = std::min<size_t>(best.size(), static_cast<size_t>(k));
     std::partial_sort(best.begin(), best.begin() + static_cast<int64_t>(found), best.end());

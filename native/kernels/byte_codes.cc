@@ -8,6 +8,7 @@ namespace quiver::kernels {
 namespace {
 
 constexpr float kLevels = 255;
+constexpr size_t kMaxExactDim = 8192;
 
 size_t padded(size_t dim) {
   return (dim + kByteBlock - 1) / kByteBlock * kByteBlock;
@@ -86,10 +87,14 @@ ByteCodes ByteCodes::grown(size_t rows) const {
 
 void ByteCodes::prepare(const float* x, ByteQuery& query) const {
   query.codes.assign(stride_, 0);
+  query.exact = scale_.exact && clipped_ == 0 && dim_ <= kMaxExactDim;
+  query.squares = 0;
   const float inverse = 1 / scale_.scale;
   for (size_t j = 0; j < dim_; j++) {
-    const float level = std::nearbyint((x[j] - scale_.offset) * inverse) - 128;
-    query.codes[j] = static_cast<uint8_t>(static_cast<int8_t>(std::clamp(level, -128.0f, 127.0f)));
+    const float level = std::clamp(std::nearbyint((x[j] - scale_.offset) * inverse), 0.0f, kLevels);
+    query.exact = query.exact && level == x[j];
+    query.squares += static_cast<int64_t>(level * level);
+    query.codes[j] = static_cast<uint8_t>(static_cast<int8_t>(level - 128));
   }
 }
 

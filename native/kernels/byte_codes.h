@@ -28,6 +28,9 @@ struct ByteScale {
 // A query, ready to be compared with codes.
 struct ByteQuery {
   AlignedBytes codes;  // signed; 128 less than a row's
+  // Scores of exact codes tell the distance itself.
+  bool exact = false;
+  int64_t squares = 0;
 };
 
 class ByteCodes {
@@ -53,6 +56,10 @@ class ByteCodes {
   void scores(const ByteQuery& query, const int32_t* rows, size_t n, int32_t* out) const {
     dots_(codes_.data(), stride_, rows, n, reinterpret_cast<const int8_t*>(query.codes.data()), out);
     for (size_t i = 0; i < n; i++) out[i] = biases_[static_cast<size_t>(rows[i])] - factor_ * out[i];
+  }
+  // The squared distance or the inner product, where query.exact.
+  float distance(const ByteQuery& query, int32_t score) const {
+    return static_cast<float>(similarity_ ? -int64_t{score} : query.squares + score);
   }
   void prefetch(int32_t row) const {
     const uint8_t* at = codes_.data() + static_cast<size_t>(row) * stride_;
