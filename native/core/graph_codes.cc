@@ -4,6 +4,8 @@
 #include <faiss/utils/distances.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <cstring>
 #include <limits>
 #include <utility>
 #include <vector>
@@ -110,6 +112,11 @@ void rescore(const float* query, const float* vectors, size_t d, bool descending
 }  // namespace
 
 bool GraphCodes::suits(const faiss::Index& index) {
+  static const bool off = [] {
+    const char* value = std::getenv("QUIVER_KERNELS");
+    return value != nullptr && std::strcmp(value, "off") == 0;
+  }();
+  if (off) return false;
   const auto* graph = dynamic_cast<const faiss::IndexHNSWFlat*>(&index);
   if (graph == nullptr || graph->ntotal < kFewest || graph->hnsw.entry_point < 0) return false;
   const bool known = graph->metric_type == faiss::METRIC_L2 || graph->metric_type == faiss::METRIC_INNER_PRODUCT;
