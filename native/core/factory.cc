@@ -93,8 +93,9 @@ faiss::MetricType faiss_metric(Metric metric) {
   return kMetrics[static_cast<size_t>(metric)].faiss;
 }
 
-bool is_known_metric(faiss::MetricType metric) {
-  return std::any_of(kMetrics.begin(), kMetrics.end(), [&](const MetricEntry& entry) { return entry.faiss == metric; });
+bool is_known_metric(int metric) {
+  return std::any_of(kMetrics.begin(), kMetrics.end(),
+                     [&](const MetricEntry& entry) { return static_cast<int>(entry.faiss) == metric; });
 }
 
 bool is_similarity(Metric metric) {

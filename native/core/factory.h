@@ -15,7 +15,8 @@ const char* metric_name(Metric metric);
 // Throws E_ARGUMENT for a name that is none.
 Metric metric_from_name(const std::string& name);
 faiss::MetricType faiss_metric(Metric metric);
-bool is_known_metric(faiss::MetricType metric);
+// By its number: what a file calls a metric must not be read as one before it is known to be.
+bool is_known_metric(int metric);
 // Larger is nearer.
 bool is_similarity(Metric metric);
 

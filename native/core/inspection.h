@@ -17,10 +17,21 @@
 #include <faiss/impl/ScalarQuantizer.h>
 
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <vector>
 
 namespace quiver {
+
+// What a file says is of some kind may be any number, which must not be read as one of the enumeration before it is
+// known to be.
+template <typename Enumeration>
+int number_of(const Enumeration& value) {
+  int number;
+  static_assert(sizeof(number) == sizeof(value));
+  std::memcpy(&number, &value, sizeof(number));
+  return number;
+}
 
 class Inspection {
  public:

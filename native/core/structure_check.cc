@@ -15,6 +15,7 @@
 #include <limits>
 
 #include "core/error.h"
+#include "core/factory.h"
 #include "core/inspection.h"
 #include "core/structure.h"
 
@@ -36,7 +37,7 @@ void check_pretransform(const Inspection& inspection, const faiss::IndexPreTrans
     dim = step->d_out;
   }
   inspection.require(outer.index != nullptr && outer.index->d == dim, "its transforms do not fit the index");
-  inspection.require(outer.index->metric_type == outer.metric_type, "its parts use different metrics");
+  inspection.require(number_of(outer.index->metric_type) == outer.metric_type, "its parts use different metrics");
   inspection.require(outer.index->is_trained || !outer.is_trained, "a part of it is not trained");
   inspection.index(*outer.index, rows);
 }
@@ -44,7 +45,7 @@ void check_pretransform(const Inspection& inspection, const faiss::IndexPreTrans
 void check_refinement(const Inspection& inspection, const faiss::IndexRefine& refine, int64_t rows) {
   for (const auto* part : {refine.base_index, refine.refine_index}) {
     inspection.require(part != nullptr, "half of its refinement is missing");
-    inspection.require(part->d == refine.d && part->metric_type == refine.metric_type,
+    inspection.require(part->d == refine.d && number_of(part->metric_type) == refine.metric_type,
                        "the halves of its refinement do not fit each other");
     inspection.require(part->is_trained || !refine.is_trained, "a part of it is not trained");
     inspection.index(*part, rows);
@@ -90,7 +91,9 @@ void Inspection::index(const faiss::Index& index, int64_t rows) const {
   require(index.ntotal == rows && rows >= 0 && rows <= kMaxRows, "its row counts do not fit");
   require(index.d >= 1 && index.d <= kMaxDim, "its dimension is not from 1 to 65,536");
   require(index.is_trained || rows == 0, "it holds vectors, but is not trained");
-  const bool plain = index.metric_type == faiss::METRIC_L2 || index.metric_type == faiss::METRIC_INNER_PRODUCT;
+  const int metric = number_of(index.metric_type);
+  if (!is_known_metric(metric)) unknown("it uses a metric that Quiver does not know");
+  const bool plain = metric == faiss::METRIC_L2 || metric == faiss::METRIC_INNER_PRODUCT;
   if (const auto* transform = dynamic_cast<const faiss::IndexPreTransform*>(&index)) {
     check_pretransform(*this, *transform, rows);
   } else if (const auto* graph = as_hnsw(&index)) {

@@ -50,7 +50,6 @@ size_t size_of_two_layers(const Inspection& inspection, const faiss::Index2Layer
 // What one code takes, as it follows from the kind.
 size_t code_size_of(const Inspection& inspection, const faiss::IndexFlatCodes& codes) {
   if (dynamic_cast<const faiss::IndexFlat*>(&codes) != nullptr) {
-    if (!is_known_metric(codes.metric_type)) inspection.unknown("it uses a metric that Quiver does not know");
     return static_cast<size_t>(codes.d) * sizeof(float);
   }
   if (const auto* pq = dynamic_cast<const faiss::IndexPQ*>(&codes)) {

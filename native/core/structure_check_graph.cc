@@ -94,7 +94,7 @@ void check_links(const Inspection& inspection, const faiss::HNSW& hnsw, size_t r
 // FAISS asks the storage for a distance computer in a region that must not throw.
 void check_storage(const Inspection& inspection, const faiss::IndexHNSW& graph) {
   const faiss::Index* storage = graph.storage;
-  inspection.require(storage->d == graph.d && storage->metric_type == graph.metric_type,
+  inspection.require(storage->d == graph.d && number_of(storage->metric_type) == graph.metric_type,
                      "its graph and its vectors do not fit each other");
   inspection.require(storage->is_trained || !graph.is_trained, "a part of it is not trained");
   if (dynamic_cast<const faiss::IndexHNSW2Level*>(&graph) != nullptr) {

@@ -55,7 +55,7 @@ size_t code_size_of(const Inspection& inspection, const faiss::IndexIVF& lists) 
                        "its hash does not fit its dimension");
     inspection.transform(*hash->vt);
     inspection.require(std::isnormal(hash->period) && !hash->by_residual, "its hash has no period");
-    const auto kind = static_cast<int>(hash->threshold_type);
+    const auto kind = number_of(hash->threshold_type);
     inspection.require(kind >= 0 && kind <= faiss::IndexIVFSpectralHash::Thresh_median, "its hash is of no known kind");
     inspection.require(hash->threshold_type == faiss::IndexIVFSpectralHash::Thresh_global || !lists.is_trained ||
                            hash->trained.size() >= lists.nlist * static_cast<size_t>(hash->nbit),

@@ -79,9 +79,11 @@ void check_parts(const Inspection& inspection, const faiss::ProductAdditiveQuant
 void check_norms(const Inspection& inspection, const faiss::AdditiveQuantizer& aq, faiss::MetricType metric,
                  bool trained) {
   using Kind = faiss::AdditiveQuantizer::Search_type_t;
+  const int number = number_of(aq.search_type);
+  inspection.require(
+      number >= faiss::AdditiveQuantizer::ST_decompress && number <= faiss::AdditiveQuantizer::ST_norm_rq2x4,
+      "its quantizer keeps norms in no known way");
   const Kind kind = aq.search_type;
-  inspection.require(kind >= faiss::AdditiveQuantizer::ST_decompress && kind <= faiss::AdditiveQuantizer::ST_norm_rq2x4,
-                     "its quantizer keeps norms in no known way");
   if (!trained || metric != faiss::METRIC_L2) return;
   const auto norms = static_cast<size_t>(aq.qnorm.ntotal);
   switch (kind) {
@@ -138,13 +140,14 @@ void Inspection::quantizer(const faiss::ProductQuantizer& pq, int64_t dim) const
 
 void Inspection::quantizer(const faiss::ScalarQuantizer& sq, int64_t dim, bool trained) const {
   using Kind = faiss::ScalarQuantizer::QuantizerType;
-  const Kind kind = sq.qtype;
-  require(kind >= faiss::ScalarQuantizer::QT_8bit && kind <= faiss::ScalarQuantizer::QT_8bit_direct_signed,
+  const int number = number_of(sq.qtype), range_kind = number_of(sq.rangestat);
+  require(number >= faiss::ScalarQuantizer::QT_8bit && number <= faiss::ScalarQuantizer::QT_8bit_direct_signed,
           "its scalar quantizer is of no known kind");
+  const Kind kind = sq.qtype;
   require(sq.d == static_cast<size_t>(dim) &&
               sq.code_size == faiss::ScalarQuantizer(static_cast<size_t>(dim), kind).code_size,
           "its scalar quantizer has wrong sizes");
-  require(sq.rangestat >= faiss::ScalarQuantizer::RS_minmax && sq.rangestat <= faiss::ScalarQuantizer::RS_optim,
+  require(range_kind >= faiss::ScalarQuantizer::RS_minmax && range_kind <= faiss::ScalarQuantizer::RS_optim,
           "its scalar quantizer takes its range in no known way");
   if (!trained) return;
   size_t range = 0;
@@ -160,9 +163,9 @@ void Inspection::quantizer(const faiss::ScalarQuantizer& sq, int64_t dim, bool t
 void Inspection::quantizer(const faiss::RaBitQuantizer& rabitq, int64_t dim, faiss::MetricType metric,
                            int query_bits) const {
   const auto d = static_cast<size_t>(dim);
-  require(
-      rabitq.d == d && rabitq.metric_type == metric && rabitq.code_size == faiss::RaBitQuantizer(d, metric).code_size,
-      "its quantizer has wrong sizes");
+  require(rabitq.d == d && number_of(rabitq.metric_type) == metric &&
+              rabitq.code_size == faiss::RaBitQuantizer(d, metric).code_size,
+          "its quantizer has wrong sizes");
   require(query_bits >= 0 && query_bits <= 8, "it would round queries to more than 8 bits");
 }
 

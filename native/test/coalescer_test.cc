@@ -230,6 +230,7 @@ TEST_F(CoalescerTest, TheIndexLivesUntilItsJobsAreAnswered) {
     EXPECT_FALSE(watched.expired());
   }
   while (!watched.expired()) std::this_thread::yield();
+  std::lock_guard<std::mutex> guard(mutex_);  // expired() alone says nothing of what was written before
   expect_own(outcome, 3, 2);
 }
 

@@ -33,10 +33,10 @@ TEST(Count, DoesNotCountTheReplacedTwice) {
   Random random(92);
   const auto x = random.vectors(500, kDim);
   const auto index = IndexState::create(spec_of("HNSW8", kDim), false, "");
-  index->add(staged(x, kDim), std::nullopt, false, Ticket());
+  add_to(index, x);
   Ticket ticket;
   ticket.on_progress = [&](const char*, int64_t, int64_t) { EXPECT_EQ(index->count(), 500); };
-  index->add(staged(x, kDim), counting(500), false, ticket);
+  add_to(index, x, counting(500), ticket);  // on the strand: it sweeps behind the scenes
   EXPECT_EQ(index->count(), 500);
 }
 

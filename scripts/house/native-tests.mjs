@@ -32,7 +32,8 @@ export function sanitizerSettings(root, sanitizer) {
     // libgomp is not instrumented, and its barriers would look like races. With teams of one our own lanes may still
     // have several threads each, and those are what is looked at.
     ...(sanitizer === 'thread' && { OMP_THREAD_LIMIT: '1' }),
-    TSAN_OPTIONS: `halt_on_error=0:second_deadlock_stack=1${existsSync(suppressions) ? `:suppressions=${suppressions}` : ''}`,
+    // Memory that libstdc++ frees, as that of exceptions, is counted by atomics that are not instrumented either.
+    TSAN_OPTIONS: `halt_on_error=0:second_deadlock_stack=1:ignore_noninstrumented_modules=1${existsSync(suppressions) ? `:suppressions=${suppressions}` : ''}`,
   };
   // GCC's thread sanitizer cannot map its shadow memory where the kernel randomises addresses widely.
   const fixed = sanitizer === 'thread' && spawnSync('setarch', ['-R', 'true']).status === 0;
