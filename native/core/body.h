@@ -5,10 +5,12 @@
 
 #include <memory>
 #include <mutex>
+#include <new>
 #include <string>
 #include <vector>
 
 #include "core/fair_lock.h"
+#include "core/graph_codes.h"
 #include "core/region.h"
 #include "core/row_ids.h"
 #include "core/structure.h"
@@ -23,8 +25,22 @@ struct Body {
   std::string factory;
   // One lock a graph node, kept between adds: making them anew would cost more than a small add.
   std::vector<omp_lock_t> node_locks;
+  // Of all rows of a graph, or null.
+  std::unique_ptr<GraphCodes> codes;
 
-  size_t bytes() const { return bytes_of(index.get()) + rows.bytes(); }
+  size_t bytes() const { return bytes_of(index.get()) + rows.bytes() + (codes ? codes->bytes() : 0); }
+
+  // Takes rows off the end again that an add has appended, wholly or in part. With the lock held.
+  void cut(int64_t to) {
+    cut_rows(index.get(), to);
+    if (codes) codes->truncate(to);
+  }
+  // Whether codes are to be made: there are none yet, or later vectors do not fit them. A graph that they did not suit
+  // is tried again when it has doubled.
+  bool wants_codes() const {
+    return index->ntotal >= next_codes && GraphCodes::suits(*index) && (!codes || codes->outgrown());
+  }
+  int64_t next_codes = GraphCodes::kFewest;
 };
 
 // Lets go of the memory that the index was read from when nothing in it is a view any more. For the writer.
@@ -33,6 +49,21 @@ inline void drop_unused_region(Body& body, FairLock& lock) {
   std::shared_ptr<Region> unused;
   std::lock_guard<FairLock> hold(lock);
   unused.swap(body.region);
+}
+
+// Makes the codes of a graph where they are due, beside what serves. For the writer; `lock` null: nobody reads yet.
+inline void derive_codes(Body& body, FairLock* lock) {
+  if (!body.wants_codes()) return;
+  std::unique_ptr<GraphCodes> made;
+  try {
+    made = GraphCodes::derive(*body.index);
+  } catch (const std::bad_alloc&) {
+    // Searches do without.
+  }
+  body.next_codes = made ? GraphCodes::kFewest : 2 * body.index->ntotal;
+  std::unique_lock<FairLock> hold;
+  if (lock != nullptr) hold = std::unique_lock<FairLock>(*lock);
+  std::swap(body.codes, made);
 }
 
 }  // namespace quiver

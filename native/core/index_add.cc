@@ -218,6 +218,7 @@ int64_t IndexState::add_pieces(Staging& vectors, const Ticket& ticket, AddOutcom
     outcome.replaced = registration.replaced();
     outcome.added = registration.committed() - registration.replaced();
     if (outcome.replaced > 0) sweep();
+    derive_codes(body_, &lock_);
     changed();
   };
   try {

@@ -14,6 +14,8 @@ namespace quiver {
 IndexState::IndexState(Body body, SnapshotInfo info)
     : spec_(std::move(info.spec)), bigint_ids_(info.bigint_ids), body_(std::move(body)), note_(std::move(info.note)) {
   generation_ = info.generation;
+  // A mapped file stays on disk until a search needs a page of it.
+  if (!body_.region || !body_.region->mapped()) derive_codes(body_, nullptr);
   shape_ = Shape(body_.index.get());
   publish();
 }

@@ -157,6 +157,8 @@ void IndexState::reset() {
     std::lock_guard<FairLock> hold(lock_);
     drop_views(body_.index.get());
     body_.index->reset();
+    body_.codes.reset();
+    body_.next_codes = GraphCodes::kFewest;
     std::swap(body_.rows, rows);
     if (views_are_known(body_.index.get())) region.swap(body_.region);
     if (running) running->empty();

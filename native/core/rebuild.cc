@@ -276,6 +276,7 @@ void Rebuild::finish() {
 }
 
 void Rebuild::swap_in() {
+  derive_codes(fresh_, nullptr);
   fresh_.rows.set_next_id(index_->body_.rows.next_id());
   const Shape shape(fresh_.index.get());
   {

@@ -140,6 +140,10 @@ void Searcher::search(int64_t n, const float* x, const SearchOptions& options, i
 void Searcher::search_k(int64_t n, const float* x, int64_t k, const SearchOptions& options, int64_t* rows,
                         float* distances) const {
   const faiss::Index* base = shape_.base;
+  if (!restricted() && codes_ != nullptr && !options.exact) {
+    walk_codes(n, x, k, options, rows, distances);
+    return;
+  }
   if (!restricted()) {
     const bool use_storage = options.exact && shape_.graph == &index_ && can_scan(index_);
     search_native(use_storage ? *shape_.graph->storage : index_, n, x, k, options, nullptr, rows, distances);
@@ -151,6 +155,10 @@ void Searcher::search_k(int64_t n, const float* x, int64_t k, const SearchOption
                    (allowed_count() <= kScanRows || static_cast<double>(allowed_count()) < kScanShare * ids_.live());
   if (can_scan(*inner.index) && (few || options.exact || as_codes(inner.index) != nullptr)) {
     scan(*inner.index, n, inner.x, k, rows, distances);
+    return;
+  }
+  if (codes_ != nullptr) {
+    walk_codes(n, x, k, options, rows, distances);
     return;
   }
   if (!takes_selector(index_) || (shape_.refined && as_codes(base) != nullptr)) {
@@ -168,6 +176,24 @@ void Searcher::search_k(int64_t n, const float* x, int64_t k, const SearchOption
   SearchOptions wide = options;
   if (few && shape_.lists != nullptr) wide.exact = true;
   search_native(index_, n, x, k, wide, selector, rows, distances);
+  complete_short_rows(n, x, k, rows, distances);
+}
+
+double Searcher::spread() const {
+  return static_cast<double>(ids_.rows()) / static_cast<double>(std::max<int64_t>(allowed_count(), 1));
+}
+
+void Searcher::walk_codes(int64_t n, const float* x, int64_t k, const SearchOptions& options, int64_t* rows,
+                          float* distances) const {
+  const int given = options.ef_search > 0 ? options.ef_search : shape_.graph->hnsw.efSearch;
+  auto ef = std::max<int64_t>(given, k);
+  if (!restricted()) {
+    codes_->search(*shape_.graph, n, x, k, ef, nullptr, rows, distances);
+  } else {
+    // Rows that may not be found are candidates all the same: they lead on.
+    ef = std::max(ef, std::min<int64_t>(kMaxFilteredEf, static_cast<int64_t>(static_cast<double>(ef) * spread())));
+    codes_->search(*shape_.graph, n, x, k, ef, [this](int64_t row) { return allowed(row); }, rows, distances);
+  }
   complete_short_rows(n, x, k, rows, distances);
 }
 

@@ -9,6 +9,7 @@
 
 #include "core/factory.h"
 #include "core/filter.h"
+#include "core/graph_codes.h"
 #include "core/structure.h"
 
 namespace quiver {
@@ -38,9 +39,10 @@ struct RangeHits {
 
 class Searcher {
  public:
-  // `shape` is the index's own. `allowed` null: all live rows.
-  Searcher(const faiss::Index& index, const Shape& shape, const RowIds& ids, const RowSet* allowed)
-      : index_(index), shape_(shape), ids_(ids), allowed_(allowed) {}
+  // `shape` is the index's own. `allowed` null: all live rows. `codes` null: FAISS walks the graph itself.
+  Searcher(const faiss::Index& index, const Shape& shape, const RowIds& ids, const RowSet* allowed,
+           const GraphCodes* codes = nullptr)
+      : index_(index), shape_(shape), ids_(ids), allowed_(allowed), codes_(codes) {}
 
   // Writes n * k rows and distances, best first, -1 in places without a hit.
   void search(int64_t n, const float* x, const SearchOptions& options, int64_t* rows, float* distances) const;
@@ -57,6 +59,10 @@ class Searcher {
                            float* distances) const;
   // All rows that may be found, one by one. `inner`: behind transforms, as the queries are.
   void scan(const faiss::Index& inner, int64_t n, const float* x, int64_t k, int64_t* rows, float* distances) const;
+  void walk_codes(int64_t n, const float* x, int64_t k, const SearchOptions& options, int64_t* rows,
+                  float* distances) const;
+  // How many rows there are for one that may be found.
+  double spread() const;
   void complete_short_rows(int64_t n, const float* x, int64_t k, int64_t* rows, float* distances) const;
   bool allowed(int64_t row) const { return allowed_ != nullptr ? allowed_->has(row) : !ids_.is_dead(row); }
   int64_t allowed_count() const;
@@ -66,6 +72,7 @@ class Searcher {
   const Shape& shape_;
   const RowIds& ids_;
   const RowSet* allowed_;
+  const GraphCodes* codes_;
   mutable int64_t count_ = -1;
 };
 

@@ -113,6 +113,11 @@ void Writer::reserve(int64_t n, bool named) {
     grow(graph->hnsw.levels, rows, lock_);
     grow(graph->hnsw.offsets, rows + 1, lock_);
   }
+  if (body_.codes && !body_.codes->has_room(static_cast<int64_t>(rows))) {
+    auto bigger = body_.codes->grown(static_cast<int64_t>(rows + rows / 2));
+    std::lock_guard<FairLock> hold(lock_);
+    std::swap(body_.codes, bigger);
+  }
   // Whatever is still a view (lists, a quantizer), FAISS would end the process over.
   if (has_views(index)) own_memory(index, lock_);
   drop_unused_region(body_, lock_);
@@ -200,10 +205,11 @@ void Writer::store(faiss::IndexHNSW& graph, int64_t first, int64_t n, const floa
   const int64_t rows = graph.ntotal;
   try {
     graph.storage->add(n, x);
+    if (body_.codes) body_.codes->append(x, n);
     graph.hnsw.prepare_level_tab(static_cast<size_t>(n));
     graph.ntotal = graph.storage->ntotal;
   } catch (...) {
-    cut_rows(&graph, rows);
+    body_.cut(rows);
     throw;
   }
   commit(first, n);
@@ -223,7 +229,7 @@ int64_t Writer::append_graph(faiss::IndexHNSW& graph, int64_t n, const float* x,
       std::lock_guard<FairLock> hold(lock_);
       if (!linker.begun()) {
         body_.rows.truncate(first);
-        cut_rows(&graph, first);
+        body_.cut(first);
       } else {
         for (int64_t row = first; row < first + m; row++) {
           if (!linker.linked(row) && !body_.rows.is_dead(row)) body_.rows.kill(row);

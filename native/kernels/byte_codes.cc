@@ -1,0 +1,101 @@
+#include "kernels/byte_codes.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace quiver::kernels {
+
+namespace {
+
+constexpr float kLevels = 255;
+constexpr size_t kMaxExactDim = 8192;
+
+size_t padded(size_t dim) {
+  return (dim + kByteBlock - 1) / kByteBlock * kByteBlock;
+}
+
+}  // namespace
+
+ByteScale ByteScale::of(const float* x, size_t n, size_t dim, bool similarity) {
+  float low = 0, high = 0;
+  bool whole = true;
+  for (size_t i = 0; i < n * dim; i++) {
+    low = std::min(low, x[i]);
+    high = std::max(high, x[i]);
+    whole = whole && x[i] == std::nearbyint(x[i]);
+  }
+  if (whole && low >= 0 && high <= kLevels) return {1, 0, true};
+  if (similarity || low < 0) {
+    const float most = std::max(-low, high);
+    const float scale = most > 0 ? most / 127 : 1;
+    return {scale, -128 * scale, false};
+  }
+  return {high > 0 ? high / kLevels : 1, 0, false};
+}
+
+ByteCodes::ByteCodes(size_t dim, ByteScale scale, bool similarity)
+    : dim_(dim),
+      stride_(padded(dim)),
+      scale_(scale),
+      similarity_(similarity),
+      factor_(similarity ? 1 : 2),
+      dots_(byte_dots()) {}
+
+void ByteCodes::append(const float* x, size_t n) {
+  const size_t first = size();
+  codes_.resize((first + n) * stride_);
+  biases_.resize(first + n);
+  const float inverse = 1 / scale_.scale;
+  // Of an inner product, what the offsets of row and query add that depends on the row.
+  const double shift = 128 + static_cast<double>(scale_.offset) / scale_.scale;
+  for (size_t i = 0; i < n; i++) {
+    const float* from = x + i * dim_;
+    uint8_t* row = codes_.data() + (first + i) * stride_;
+    int64_t sum = 0, squares = 0;
+    uint64_t cut = 0;
+    for (size_t j = 0; j < dim_; j++) {
+      const float level = std::nearbyint((from[j] - scale_.offset) * inverse);
+      const float fits = std::clamp(level, 0.0f, kLevels);
+      cut += fits != level ? 1 : 0;
+      row[j] = static_cast<uint8_t>(fits);
+    }
+    for (size_t j = 0; j < dim_; j++) {
+      sum += row[j];
+      squares += static_cast<int64_t>(row[j]) * row[j];
+    }
+    clipped_ += cut;
+    biases_[first + i] = similarity_ ? static_cast<int32_t>(std::lround(-shift * static_cast<double>(sum)))
+                                     : static_cast<int32_t>(squares - 256 * sum);
+  }
+}
+
+void ByteCodes::truncate(size_t rows) {
+  if (rows >= size()) return;
+  codes_.resize(rows * stride_);
+  biases_.resize(rows);
+}
+
+ByteCodes ByteCodes::grown(size_t rows) const {
+  ByteCodes copy(dim_, scale_, similarity_);
+  copy.codes_.reserve(rows * stride_);
+  copy.codes_.assign(codes_.begin(), codes_.end());
+  copy.biases_.reserve(rows);
+  copy.biases_.assign(biases_.begin(), biases_.end());
+  copy.clipped_ = clipped_;
+  return copy;
+}
+
+void ByteCodes::prepare(const float* x, ByteQuery& query) const {
+  query.codes.assign(stride_, 0);
+  query.exact = scale_.exact && clipped_ == 0 && dim_ <= kMaxExactDim;
+  query.squares = 0;
+  const float inverse = 1 / scale_.scale;
+  for (size_t j = 0; j < dim_; j++) {
+    const float level = std::clamp(std::nearbyint((x[j] - scale_.offset) * inverse), 0.0f, kLevels);
+    query.exact = query.exact && level == x[j];
+    query.squares += static_cast<int64_t>(level * level);
+    query.codes[j] = static_cast<uint8_t>(static_cast<int8_t>(level - 128));
+  }
+}
+
+}  // namespace quiver::kernels

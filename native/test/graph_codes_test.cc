@@ -1,0 +1,121 @@
+// Graphs that are searched by codes: as good as FAISS's own search, through everything that changes an index.
+#include "core/graph_codes.h"
+
+#include <set>
+
+#include "test/support.h"
+
+namespace quiver::test {
+
+namespace {
+
+constexpr int64_t kDim = 24, kRows = 3000, kQueries = 40, kK = 10;
+
+double recall(const IndexState& index, const std::vector<float>& queries, SearchOptions options = {}) {
+  options.k = kK;
+  const Answer found = ask(index, queries, options);
+  options.exact = true;
+  const Answer exact = ask(index, queries, options);
+  int64_t hits = 0, wanted = 0;
+  for (size_t q = 0; q < queries.size() / static_cast<size_t>(kDim); q++) {
+    const auto begin = exact.ids.begin() + static_cast<int64_t>(q) * kK;
+    const std::set<int64_t> best(begin, begin + kK);
+    for (size_t i = q * kK; i < (q + 1) * kK; i++) {
+      if (exact.ids[i] >= 0) wanted++;
+      hits += found.ids[i] >= 0 ? static_cast<int64_t>(best.count(found.ids[i])) : 0;
+    }
+  }
+  return static_cast<double>(hits) / static_cast<double>(wanted);
+}
+
+TEST(GraphCodes, SuitGraphsOfWholeVectorsOnly) {
+  Random random(311);
+  const auto x = random.vectors(kRows, kDim);
+  for (const std::string factory : {"HNSW16", "HNSW16,Flat"}) {
+    EXPECT_TRUE(GraphCodes::suits(*filled(factory, kDim, x).index)) << factory;
+  }
+  for (const std::string factory : {"Flat", "HNSW16,SQ8", "IVF8,Flat", "PCA8,HNSW16", "HNSW16,PQ8x4"}) {
+    EXPECT_FALSE(GraphCodes::suits(*filled(factory, kDim, x).index)) << factory;
+  }
+  EXPECT_FALSE(GraphCodes::suits(*filled("HNSW16", kDim, random.vectors(GraphCodes::kFewest - 1, kDim)).index));
+  EXPECT_EQ(GraphCodes::derive(*filled("Flat", kDim, x).index), nullptr);
+}
+
+// One component so much larger than the others that 8 bits leave nothing of these.
+TEST(GraphCodes, AreLeftOutWhereAnswersWouldSuffer) {
+  Random random(312);
+  auto x = random.vectors(kRows, kDim);
+  for (int64_t i = 0; i < kRows; i++) x[static_cast<size_t>(i * kDim)] = i % 2 == 0 ? 1e4f : -1e4f;
+  EXPECT_EQ(GraphCodes::derive(*filled("HNSW16", kDim, x).index), nullptr);
+}
+
+class GraphCodesMetrics : public ::testing::TestWithParam<Metric> {};
+
+TEST_P(GraphCodesMetrics, FindTheNearestWithTheirOwnDistances) {
+  Random random(313);
+  const auto x = random.vectors(kRows, kDim), queries = random.vectors(kQueries, kDim);
+  const auto index = index_of("HNSW16", kDim, x, GetParam());
+  SearchOptions options;
+  options.ef_search = 200;
+  EXPECT_GE(recall(*index, queries, options), 0.98);
+  options.k = kK;
+  const Answer found = ask(*index, queries, options);
+  options.exact = true;
+  const Answer exact = ask(*index, queries, options);
+  for (size_t i = 0; i < found.ids.size(); i++) {
+    if (found.ids[i] == exact.ids[i]) EXPECT_NEAR(found.distances[i], exact.distances[i], 1e-4) << i;
+  }
+}
+
+TEST_P(GraphCodesMetrics, FollowEveryChangeOfTheIndex) {
+  Random random(314);
+  const auto x = random.vectors(kRows, kDim), more = random.vectors(500, kDim), queries = random.vectors(kQueries, kDim);
+  const auto index = index_of("HNSW16", kDim, x, GetParam());
+  SearchOptions options;
+  options.ef_search = 200;
+  const auto good = [&](const char* when) { EXPECT_GE(recall(*index, queries, options), 0.97) << when; };
+  const size_t before = index->stats()->bytes;
+  add_to(index, more);
+  good("after an add");
+  EXPECT_GT(index->stats()->bytes, before);
+  add_to(index, more, counting(500));
+  good("after vectors took the place of others");
+  remove_from(index, counting(300));
+  good("with dead rows");
+  options.filter = std::make_shared<Filter>(std::vector<Filter::Step>{{Filter::Op::kRange, {400, 3000}, {}, 0}});
+  good("with a filter");
+  options.filter.reset();
+  rebuild_now(index);
+  good("rebuilt");
+  const auto bytes = on_strand(index, [&] { return index->to_bytes(Ticket()); });
+  auto region = Region::allocate(bytes.size());
+  std::copy(bytes.begin(), bytes.end(), region->writable());
+  Loaded loaded = Snapshot::from_region(region).load();
+  const auto copy = IndexState::from_body(std::move(loaded.body), std::move(loaded.info));
+  EXPECT_GE(recall(*copy, queries, options), 0.97) << "opened again";
+  on_strand(index, [&] { index->reset(); });
+  add_to(index, x);
+  good("emptied and filled again");
+}
+
+INSTANTIATE_TEST_SUITE_P(Metrics, GraphCodesMetrics,
+                         ::testing::Values(Metric::kL2, Metric::kInnerProduct, Metric::kCosine));
+
+// Vectors ten times as long as all before: a new scale, or the far ones would all look alike.
+TEST(GraphCodes, TakeANewScaleWhenVectorsOutgrowIt) {
+  Random random(315);
+  const auto x = random.vectors(kRows, kDim);
+  auto far = random.vectors(kRows, kDim);
+  for (auto& value : far) value *= 10;
+  const auto index = index_of("HNSW16", kDim, x);
+  add_to(index, far);
+  auto queries = random.vectors(kQueries, kDim);
+  for (auto& value : queries) value *= 10;
+  SearchOptions options;
+  options.ef_search = 200;
+  EXPECT_GE(recall(*index, queries, options), 0.66) << "FAISS alone finds 0.69";
+}
+
+}  // namespace
+
+}  // namespace quiver::test
