@@ -8,6 +8,8 @@ import type { Metric, Recommendation, RecommendInput } from './types.js';
 /** Under this many vectors (or floats), comparing with all is quick and exact. */
 const FLAT_VECTORS = 10_000;
 const FLAT_FLOATS = 1_000_000;
+/** GraphCodes::kFewest of native/core. */
+const FEWEST_WITH_CODES = 1_000;
 
 /** Half of what the machine, or the container's limit, has. */
 export function defaultMemory(): number {
@@ -19,6 +21,11 @@ export function defaultMemory(): number {
 /** Bytes of a graph over n nodes: links of the lowest level, links of the upper ones (1 / (M - 1) as many nodes), tables. */
 function graphBytes(n: number, M: number): number {
   return Math.round(n * (4 * (2 * M + M / (M - 1)) + 12));
+}
+
+/** Bytes of the 8-bit codes that a graph of whole vectors is walked by: rows padded to whole registers, and a number each. */
+function codeBytes(n: number, dim: number): number {
+  return n < FEWEST_WITH_CODES ? 0 : n * (64 * Math.ceil(dim / 64) + 4);
 }
 
 /** efSearch that reaches a recall@10 with M = 32, efConstruction = 200 on image and text embeddings of 60,000 vectors. */
@@ -61,7 +68,7 @@ export function candidates(n: number, dim: number, recall: number, metric: Metri
     {
       factory: `HNSW${String(M)},Flat`,
       ...graph,
-      bytes: n * dim * 4 + graphBytes(n, M),
+      bytes: n * dim * 4 + graphBytes(n, M) + codeBytes(n, dim),
       reason: 'a graph over whole vectors: the fastest at high recall',
     },
     {

@@ -4,14 +4,13 @@
 #include <faiss/utils/distances.h>
 
 #include <algorithm>
-#include <cstdlib>
-#include <cstring>
 #include <limits>
 #include <utility>
 #include <vector>
 
 #include "core/structure.h"
 #include "kernels/graph_walk.h"
+#include "kernels/level.h"
 
 namespace quiver {
 
@@ -112,11 +111,7 @@ void rescore(const float* query, const float* vectors, size_t d, bool descending
 }  // namespace
 
 bool GraphCodes::suits(const faiss::Index& index) {
-  static const bool off = [] {
-    const char* value = std::getenv("QUIVER_KERNELS");
-    return value != nullptr && std::strcmp(value, "off") == 0;
-  }();
-  if (off) return false;
+  if (kernels::level() == kernels::Level::kOff) return false;
   const auto* graph = dynamic_cast<const faiss::IndexHNSWFlat*>(&index);
   if (graph == nullptr || graph->ntotal < kFewest || graph->hnsw.entry_point < 0) return false;
   const bool known = graph->metric_type == faiss::METRIC_L2 || graph->metric_type == faiss::METRIC_INNER_PRODUCT;
@@ -151,7 +146,8 @@ void GraphCodes::search(const faiss::IndexHNSW& graph, int64_t n, const float* x
   thread_local kernels::WalkSpace space;
   const faiss::HNSW& hnsw = graph.hnsw;
   const kernels::GraphView view{hnsw.neighbors.data(), hnsw.offsets.data(),
-                                static_cast<size_t>(hnsw.cum_nneighbor_per_level[1]), static_cast<size_t>(graph.ntotal)};
+                                static_cast<size_t>(hnsw.cum_nneighbor_per_level[1]),
+                                static_cast<size_t>(graph.ntotal)};
   const auto d = static_cast<size_t>(graph.d);
   const float* vectors = vectors_of(graph);
   const bool descending = similarity(graph);

@@ -1,4 +1,5 @@
-// 8-bit codes beside a graph of whole vectors: searches walk by them and put the best in order by the vectors themselves.
+// 8-bit codes beside a graph of whole vectors: searches walk by them and put the best in order by the vectors
+// themselves.
 //
 // They are derived from the index, never saved: what a graph is on disk stays FAISS's.
 #pragma once
@@ -34,6 +35,8 @@ class GraphCodes {
   size_t bytes() const { return codes_.bytes(); }
 
   // --- by readers
+  // False for a query that is to be searched without codes.
+  bool covers(const float* x) const { return codes_.covers(x); }
   // The k nearest of each query among rows that pass `allowed` (empty: all), found with `ef` candidates; -1 in places
   // without a hit. Distances are those of the vectors. Equal ones are in the order of their rows.
   void search(const faiss::IndexHNSW& graph, int64_t n, const float* x, int64_t k, int64_t ef,

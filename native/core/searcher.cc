@@ -194,6 +194,11 @@ void Searcher::walk_codes(int64_t n, const float* x, int64_t k, const SearchOpti
     ef = std::max(ef, std::min<int64_t>(kMaxFilteredEf, static_cast<int64_t>(static_cast<double>(ef) * spread())));
     codes_->search(*shape_.graph, n, x, k, ef, [this](int64_t row) { return allowed(row); }, rows, distances);
   }
+  const Searcher without(index_, shape_, ids_, allowed_);
+  for (int64_t q = 0; q < n; q++) {
+    const float* query = x + q * index_.d;
+    if (!codes_->covers(query)) without.search_k(1, query, k, options, rows + q * k, distances + q * k);
+  }
   complete_short_rows(n, x, k, rows, distances);
 }
 

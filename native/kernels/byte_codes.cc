@@ -9,6 +9,8 @@ namespace {
 
 constexpr float kLevels = 255;
 constexpr size_t kMaxExactDim = 8192;
+// Of a query, cut off by the scale: the mean square, as a share of the scale's.
+constexpr float kMostCut = 1e-4f;
 
 size_t padded(size_t dim) {
   return (dim + kByteBlock - 1) / kByteBlock * kByteBlock;
@@ -85,10 +87,32 @@ ByteCodes ByteCodes::grown(size_t rows) const {
   return copy;
 }
 
+// What is cut off a query shifts the order of rows by its product with them, so all of it counts, not how often.
+bool ByteCodes::covers(const float* x) const {
+  if (own_scale()) return true;
+  const float inverse = 1 / scale_.scale;
+  float cut = 0;
+  for (size_t j = 0; j < dim_; j++) {
+    const float level = (x[j] - scale_.offset) * inverse;
+    const float off = level - std::clamp(level, 0.0f, kLevels);
+    cut += off * off;
+  }
+  return cut <= kMostCut * kLevels * kLevels * static_cast<float>(dim_);
+}
+
 void ByteCodes::prepare(const float* x, ByteQuery& query) const {
   query.codes.assign(stride_, 0);
   query.exact = scale_.exact && clipped_ == 0 && dim_ <= kMaxExactDim;
   query.squares = 0;
+  if (own_scale()) {
+    float most = 0;
+    for (size_t j = 0; j < dim_; j++) most = std::max(most, std::fabs(x[j]));
+    const float inverse = most > 0 ? 127 / most : 0;
+    for (size_t j = 0; j < dim_; j++) {
+      query.codes[j] = static_cast<uint8_t>(static_cast<int8_t>(std::nearbyint(x[j] * inverse)));
+    }
+    return;
+  }
   const float inverse = 1 / scale_.scale;
   for (size_t j = 0; j < dim_; j++) {
     const float level = std::clamp(std::nearbyint((x[j] - scale_.offset) * inverse), 0.0f, kLevels);

@@ -51,6 +51,8 @@ class ByteCodes {
   ByteCodes grown(size_t rows) const;
   bool has_room(size_t rows) const { return rows <= biases_.capacity() && rows * stride_ <= codes_.capacity(); }
 
+  // False for a query too far outside the scale for the order by codes to mean anything.
+  bool covers(const float* x) const;
   void prepare(const float* x, ByteQuery& query) const;
   // Less is nearer, for both kinds of metric.
   void scores(const ByteQuery& query, const int32_t* rows, size_t n, int32_t* out) const {
@@ -67,6 +69,9 @@ class ByteCodes {
   }
 
  private:
+  // An order by inner products is the same at any length of the query, so each is brought to the whole range of codes.
+  bool own_scale() const { return similarity_ && !scale_.exact; }
+
   size_t dim_;
   size_t stride_;
   ByteScale scale_;

@@ -2,8 +2,7 @@
 
 #include <immintrin.h>
 
-#include <cstdlib>
-#include <cstring>
+#include "kernels/level.h"
 
 namespace quiver::kernels {
 
@@ -43,9 +42,8 @@ __attribute__((target("avx2"))) void byte_dots_avx2(const uint8_t* codes, size_t
 }
 
 __attribute__((target("avx512f,avx512bw,avx512vl,avx512vnni"))) void byte_dots_vnni(const uint8_t* codes, size_t stride,
-                                                                                     const int32_t* rows, size_t n,
-                                                                                     const int8_t* query,
-                                                                                     int32_t* out) {
+                                                                                    const int32_t* rows, size_t n,
+                                                                                    const int8_t* query, int32_t* out) {
   for (size_t i = 0; i < n; i++) {
     const uint8_t* row = codes + static_cast<size_t>(rows[i]) * stride;
     __m512i first = _mm512_setzero_si512(), second = _mm512_setzero_si512();
@@ -62,19 +60,14 @@ __attribute__((target("avx512f,avx512bw,avx512vl,avx512vnni"))) void byte_dots_v
 }  // namespace levels
 
 ByteDots byte_dots() {
-  static const ByteDots chosen = [] {
-    const char* forced = std::getenv("QUIVER_KERNELS");
-    const auto is = [&](const char* name) { return forced != nullptr && std::strcmp(forced, name) == 0; };
-    if (is("v2")) return levels::byte_dots_plain;
-    const bool avx2 = __builtin_cpu_supports("avx2") != 0;
-    if (is("v3")) return avx2 ? levels::byte_dots_avx2 : levels::byte_dots_plain;
-    if (__builtin_cpu_supports("avx512vnni") != 0 && __builtin_cpu_supports("avx512bw") != 0 &&
-        __builtin_cpu_supports("avx512vl") != 0) {
+  switch (level()) {
+    case Level::kV4:
       return levels::byte_dots_vnni;
-    }
-    return avx2 ? levels::byte_dots_avx2 : levels::byte_dots_plain;
-  }();
-  return chosen;
+    case Level::kV3:
+      return levels::byte_dots_avx2;
+    default:
+      return levels::byte_dots_plain;
+  }
 }
 
 }  // namespace quiver::kernels

@@ -1,7 +1,7 @@
 // Best-first search over the links of a graph, with scores of 8-bit codes.
 //
-// One sorted array holds the best that were seen, expanded or not: no heaps, and the worst is at its end. The links of the
-// next node and the codes of all its neighbours are asked for before they are needed.
+// One sorted array holds the best that were seen, expanded or not: no heaps, and the worst is at its end. The links of
+// the next node and the codes of all its neighbours are asked for before they are needed.
 #pragma once
 
 #include <cstddef>

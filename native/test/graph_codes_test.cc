@@ -69,7 +69,8 @@ TEST_P(GraphCodesMetrics, FindTheNearestWithTheirOwnDistances) {
 
 TEST_P(GraphCodesMetrics, FollowEveryChangeOfTheIndex) {
   Random random(314);
-  const auto x = random.vectors(kRows, kDim), more = random.vectors(500, kDim), queries = random.vectors(kQueries, kDim);
+  const auto x = random.vectors(kRows, kDim), more = random.vectors(500, kDim),
+             queries = random.vectors(kQueries, kDim);
   const auto index = index_of("HNSW16", kDim, x, GetParam());
   SearchOptions options;
   options.ef_search = 200;
@@ -100,6 +101,18 @@ TEST_P(GraphCodesMetrics, FollowEveryChangeOfTheIndex) {
 
 INSTANTIATE_TEST_SUITE_P(Metrics, GraphCodesMetrics,
                          ::testing::Values(Metric::kL2, Metric::kInnerProduct, Metric::kCosine));
+
+TEST_P(GraphCodesMetrics, FindAsMuchForQueriesOfAnyLength) {
+  Random random(316);
+  const auto index = index_of("HNSW16", kDim, random.vectors(kRows, kDim), GetParam());
+  for (const float length : {1e-4f, 0.01f, 30.0f, 300.0f}) {
+    auto queries = random.vectors(kQueries, kDim);
+    for (auto& value : queries) value *= length;
+    SearchOptions options;
+    options.ef_search = 400;
+    EXPECT_GE(recall(*index, queries, options), 0.97) << length;
+  }
+}
 
 // Vectors ten times as long as all before: a new scale, or the far ones would all look alike.
 TEST(GraphCodes, TakeANewScaleWhenVectorsOutgrowIt) {

@@ -69,7 +69,8 @@ TEST(ByteCodes, WholeNumbersLoseNothing) {
       for (int32_t row = 0; row < 30; row++) {
         int32_t score;
         codes.scores(query, &row, 1, &score);
-        const float wanted = exact_distance(x.data() + static_cast<size_t>(row) * dim, x.data() + 3 * dim, dim, similarity);
+        const float wanted =
+            exact_distance(x.data() + static_cast<size_t>(row) * dim, x.data() + 3 * dim, dim, similarity);
         EXPECT_EQ(codes.distance(query, score), wanted) << "dim " << dim << ", row " << row;
       }
       x[0] = 0.5f;
@@ -126,6 +127,17 @@ TEST(ByteCodes, CountWhatDoesNotFitAndGrowAndShrink) {
   codes.truncate(1);
   codes.truncate(3);
   EXPECT_EQ(codes.size(), 1u);
+}
+
+TEST(ByteCodes, KnowQueriesThatDoNotFit) {
+  const std::vector<float> x = {-1, 0.5f, 1, 0.25f};
+  const std::vector<float> near = {1.01f, -1}, far = {1.5f, 0};
+  const ByteCodes distances(2, ByteScale::of(x.data(), 2, 2, false), false);
+  EXPECT_TRUE(distances.covers(x.data()));
+  EXPECT_TRUE(distances.covers(near.data()));
+  EXPECT_FALSE(distances.covers(far.data()));
+  const ByteCodes products(2, ByteScale::of(x.data(), 2, 2, true), true);
+  EXPECT_TRUE(products.covers(far.data())) << "length does not matter";
 }
 
 // A ring: each node knows the next two. With room for all, all are found, nearest first.

@@ -30,7 +30,7 @@ describe('lib: Index.recommend', () => {
 
   it('goes down from graphs to codes as the memory gets less', () => {
     const at = (memory: number): Recommendation => Index.recommend({ n: 10_000_000, dim: 128, memory });
-    const steps = [8e9, 5e9, 2e9, 1e9].map(at);
+    const steps = [10e9, 5e9, 2e9, 1e9].map(at);
     assert.deepEqual(
       steps.map(({ factory }) => factory),
       ['HNSW32,Flat', 'HNSW32,SQ8', 'IVF12649,SQ8', 'IVF12649,PQ32'],
