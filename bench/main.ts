@@ -19,8 +19,10 @@ const NAMES = [
   'memory',
   'event-loop',
   'embed-static',
+  'embed-onnx',
   'store',
   'ingest',
+  'collection',
 ] as const;
 const HELP = `Usage: npm run bench -- [options]
 

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { Backend, SearchRequest } from '../src/store/backend.js';
 import { openStore } from '../src/store/embedded/open.js';
 import { mulberry32 } from './support/data.js';
-import { clusters, passage, passages } from './support/passages.js';
+import { clusters, passage, passages, questions } from './support/passages.js';
 
 export interface StoreJob {
   step: 'fill' | 'open' | 'search';
@@ -112,20 +112,6 @@ async function open(): Promise<OpenResult> {
   const { how } = store.opened;
   await store.close();
   return { how, openMs: opened - began, firstAnswerMs: answered - began };
-}
-
-/** Several words of one line, as people ask. */
-function questions(count: number): string[] {
-  const { lines } = passages();
-  const random = mulberry32(11);
-  return Array.from({ length: count }, () => {
-    const line = lines[Math.floor(random() * lines.length)] ?? '';
-    const words = line
-      .slice(line.indexOf(':') + 1)
-      .split(/\W+/)
-      .filter(Boolean);
-    return words.slice(0, 3 + Math.floor(random() * 6)).join(' ');
-  });
 }
 
 async function search(): Promise<SearchResult> {

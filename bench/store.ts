@@ -1,11 +1,11 @@
 /** The embedded store at 100,000 chunks: how fast it fills and at what cost of memory, opens, and finds. */
-import { fork } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { FillResult, OpenResult, SearchResult, StoreJob } from './store-child.js';
+import type { FillResult, OpenResult, SearchResult } from './store-child.js';
+import { askChild } from './support/fork.js';
 import { atMost } from './support/report.js';
 import type { Benchmark, Context, Outcome } from './support/report.js';
-import { median } from './support/statistics.js';
+import { median, percentile } from './support/statistics.js';
 
 const CHUNKS = 100_000;
 const QUICK_CHUNKS = 5_000;
@@ -15,35 +15,17 @@ const GOALS = { searchMs: 10, openMs: 300, peakBytes: 1e9 };
 
 const childFile = fileURLToPath(new URL('store-child.js', import.meta.url));
 
-async function inChild<T>(job: StoreJob): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const child = fork(childFile, [JSON.stringify(job)]);
-    let result: T | undefined;
-    child.once('message', (message) => (result = message as T));
-    child.once('error', reject);
-    child.once('close', (code) => {
-      if (result !== undefined && code === 0) resolve(result);
-      else reject(new Error(`expected ${childFile} to ${job.step} a store, found exit code ${code ?? 'none'}`));
-    });
-  });
-}
-
-function percentile(values: readonly number[], q: number): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.max(0, Math.ceil(q * sorted.length) - 1)] ?? NaN;
-}
-
 async function run(context: Context): Promise<Outcome> {
   const chunks = context.quick ? QUICK_CHUNKS : CHUNKS;
   const searches = context.quick ? 100 : SEARCHES;
   const job = { folder: join(context.folder, 'store'), chunks, dim: DIM, searches };
   context.say(`filling ${chunks} chunks`);
-  const filled = await inChild<FillResult>({ ...job, step: 'fill' });
+  const filled = await askChild<FillResult>(childFile, { ...job, step: 'fill' });
   context.say(`${(chunks / filled.seconds).toFixed(0)} chunks/s; opening`);
   const opens: OpenResult[] = [];
-  for (let i = 0; i < context.rounds; i++) opens.push(await inChild<OpenResult>({ ...job, step: 'open' }));
+  for (let i = 0; i < context.rounds; i++) opens.push(await askChild<OpenResult>(childFile, { ...job, step: 'open' }));
   context.say('searching');
-  const times = await inChild<SearchResult>({ ...job, step: 'search' });
+  const times = await askChild<SearchResult>(childFile, { ...job, step: 'search' });
   const ms = (value: number): string => value.toFixed(2);
   const openMs = median(opens.map((one) => one.openMs));
   const hybrid = percentile(times.hybrid ?? [], 0.95);

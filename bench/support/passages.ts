@@ -48,3 +48,17 @@ export function clusters(count: number, dim: number, seed: number, centres = 500
   }
   return vectors;
 }
+
+/** Several words of one line, as people ask. */
+export function questions(count: number): string[] {
+  const { lines } = passages();
+  const random = mulberry32(11);
+  return Array.from({ length: count }, () => {
+    const line = lines[Math.floor(random() * lines.length)] ?? '';
+    const words = line
+      .slice(line.indexOf(':') + 1)
+      .split(/\W+/)
+      .filter(Boolean);
+    return words.slice(0, 3 + Math.floor(random() * 6)).join(' ');
+  });
+}

@@ -26,6 +26,12 @@ export interface Quantiles {
   samples: number;
 }
 
+/** Nearest rank; q from 0 to 1. */
+export function percentile(values: readonly number[], q: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.max(0, Math.ceil(q * sorted.length) - 1)] ?? NaN;
+}
+
 /** Nearest rank. */
 export function quantiles(values: readonly number[]): Quantiles {
   const sorted = [...values].sort((a, b) => a - b);

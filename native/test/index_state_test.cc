@@ -123,8 +123,10 @@ TEST(IndexState, DamageThatIsFoundLaterEndsEveryCall) {
   for (const bool damaged : {false, true}) {
     if (damaged) {
       std::fstream file(folder.path("a"), std::ios::in | std::ios::out | std::ios::binary);
+      file.seekg(2 << 20);
+      const int before = file.get();
       file.seekp(2 << 20);
-      file.put('x');
+      file.put(static_cast<char>(before ^ 1));
     }
     Snapshot snapshot = Snapshot::open(folder.path("a"), true, Ticket());
     Loaded loaded = snapshot.load();

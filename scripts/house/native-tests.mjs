@@ -23,9 +23,10 @@ export function nativeBinary(sanitize = '') {
  * @returns {{ env: NodeJS.ProcessEnv, wrapper: string[] }}
  */
 export function sanitizerSettings(root, sanitizer) {
-  const suppressions = join(root, 'native/test/tsan.supp');
+  const known = (/** @type {string} */ name) => `suppressions=${join(root, 'native/test', name)}`;
   const env = {
     ASAN_OPTIONS: 'halt_on_error=1:detect_leaks=1:detect_stack_use_after_return=1',
+    LSAN_OPTIONS: `print_suppressions=0:${known('lsan.supp')}`,
     UBSAN_OPTIONS: 'halt_on_error=1:print_stacktrace=1',
     // On a busy machine a team that spins at its barriers waits for the thread that is not scheduled.
     OMP_WAIT_POLICY: 'passive',
@@ -33,7 +34,7 @@ export function sanitizerSettings(root, sanitizer) {
     // have several threads each, and those are what is looked at.
     ...(sanitizer === 'thread' && { OMP_THREAD_LIMIT: '1' }),
     // Memory that libstdc++ frees, as that of exceptions, is counted by atomics that are not instrumented either.
-    TSAN_OPTIONS: `halt_on_error=0:second_deadlock_stack=1:ignore_noninstrumented_modules=1${existsSync(suppressions) ? `:suppressions=${suppressions}` : ''}`,
+    TSAN_OPTIONS: `halt_on_error=0:second_deadlock_stack=1:ignore_noninstrumented_modules=1:${known('tsan.supp')}`,
   };
   // GCC's thread sanitizer cannot map its shadow memory where the kernel randomises addresses widely.
   const fixed = sanitizer === 'thread' && spawnSync('setarch', ['-R', 'true']).status === 0;

@@ -8,7 +8,7 @@ import { isNewerThan, removeOrphans, wasMadeWith } from './fresh.mjs';
 import { installTools } from './install-tools.mjs';
 import { ROOT, buildFolder, buildInputs, nativeBuild, stampFile } from './native-build.mjs';
 import { say } from './progress.mjs';
-import { pythonWithFaiss } from './python.mjs';
+import { pythonWith } from './python.mjs';
 import { run } from './run.mjs';
 import { levelsFor } from './simd.mjs';
 import { missingTools, which } from './tools.mjs';
@@ -86,7 +86,7 @@ export async function native(tests) {
 /** Python's FAISS, for the tests that exchange files with it. They skip, and say so, where it cannot be had. */
 export async function python() {
   try {
-    await pythonWithFaiss();
+    await pythonWith('faiss');
   } catch (error) {
     if (!(error instanceof SupplyError)) throw error;
     say(`without Python's FAISS: ${error.message}`);

@@ -5,12 +5,17 @@ import { repositoryRoot, scriptModule } from './run.js';
 import { skip } from './skip.js';
 
 interface PythonModule {
-  pythonWithFaiss(options?: { install?: boolean }): Promise<string>;
+  pythonWith(name: 'faiss' | 'onnx', options?: { install?: boolean }): Promise<string>;
 }
 
 /** The interpreter that has faiss-cpu, installed when it is not there; throws where it cannot be had. */
 export async function pythonFaiss(options?: { install?: boolean }): Promise<string> {
-  return (await scriptModule<PythonModule>('lib/python.mjs')).pythonWithFaiss(options);
+  return (await scriptModule<PythonModule>('lib/python.mjs')).pythonWith('faiss', options);
+}
+
+/** The interpreter that has onnxruntime and tokenizers. */
+export async function pythonOnnx(): Promise<string> {
+  return (await scriptModule<PythonModule>('lib/python.mjs')).pythonWith('onnx');
 }
 
 /** The peer of the tests; skips the suite, with the reason, where there is no Python or no FAISS for it. */

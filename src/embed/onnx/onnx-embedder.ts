@@ -19,7 +19,7 @@ export interface OnnxOptions {
   name?: string;
   /** `cuda` falls back to the CPU with a warning. Default `cpu`. */
   device?: Device;
-  /** Processes that each hold the model. Default: one a core, at most 8 (bench/embed.ts compares). */
+  /** Processes that each hold the model. Default: one a core, at most 8 (bench/embed-onnx.ts compares). */
   sessions?: number;
   /** Threads of each. Default 1. */
   threads?: number;
