@@ -2,7 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 import { describeMachine } from './support/machine.js';
 import { render, rounded } from './support/report.js';
-import type { Benchmark } from './support/report.js';
+import type { Benchmark, Outcome } from './support/report.js';
 
 export interface Job {
   name: string;
@@ -15,6 +15,16 @@ export interface Job {
   print: boolean;
 }
 
+/** What is kept of a run. */
+export interface Report extends Outcome {
+  benchmark: string;
+  title: string;
+  quick: boolean;
+  date: string;
+  seconds: number;
+  machine: ReturnType<typeof describeMachine>;
+}
+
 const job = JSON.parse(process.argv[2] ?? '') as Job;
 const { benchmark } = (await import(`./${job.name}.js`)) as { benchmark: Benchmark };
 const began = performance.now();
@@ -24,14 +34,17 @@ const outcome = await benchmark.run({
   folder: job.folder,
   say: (text) => process.stderr.write(`${job.name}: ${text}\n`),
 });
-const { setting, goals, measured, notes } = outcome;
-const report = {
+const { setting, head, rows, goals, measured, notes } = outcome;
+const report: Report = {
   benchmark: job.name,
   title: benchmark.title,
   quick: job.quick,
+  date: new Date().toISOString().slice(0, 10),
   seconds: Math.round((performance.now() - began) / 1000),
   machine: describeMachine(),
   setting,
+  head,
+  rows,
   goals,
   measured,
   notes,

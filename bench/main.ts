@@ -3,13 +3,14 @@
  * writes its numbers as JSON. docs/benchmarks.md says what they measure.
  */
 import { fork } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import type { Job } from './child.js';
+import type { Job, Report } from './child.js';
+import { markdown, updatePage } from './support/page.js';
 
 const NAMES = [
   'overhead',
@@ -24,13 +25,14 @@ const NAMES = [
   'ingest',
   'collection',
 ] as const;
+const AIMS = ['aim', '', 'measured', ''];
 const HELP = `Usage: npm run bench -- [options]
 
   --only a,b     some of: ${NAMES.join(', ')}
   --quick        smaller data and shorter rounds: a check that all runs, about a minute
   --rounds N     rounds of each comparison, at least 5 (default 5)
   --json         print the results as JSON on stdout instead of tables
-  --keep         write to bench/results/ (what the repository shows) instead of bench/results/local/
+  --keep         write to bench/results/ and docs/benchmarks.md (what the repository shows) instead of bench/results/local/
 `;
 
 const results = fileURLToPath(new URL('../../bench/results/', import.meta.url));
@@ -98,6 +100,30 @@ async function main({ names, quick, rounds, json, keep }: Options): Promise<void
     rmSync(folder, { recursive: true, force: true });
   }
   if (json) process.stdout.write(`${JSON.stringify(all, undefined, 2)}\n`);
+  if (keep) await updatePage('benchmarks.md', 'npm run bench -- --keep', await body());
+}
+
+/** Every benchmark that was ever kept, also those that this run left out. */
+async function body(): Promise<string> {
+  const parts: string[] = [];
+  for (const name of NAMES) {
+    const file = join(results, `${name}.json`);
+    if (!existsSync(file)) continue;
+    const { title, head, rows, goals, notes, machine, date } = JSON.parse(await readFile(file, 'utf8')) as Report;
+    const about = `${machine.cpu}, ${machine.threads} threads, addon ${machine.simd}, ${date}. Numbers: \`bench/results/${name}.json\`.`;
+    const aims = goals.map(({ name, goal, value, met }) => [
+      name,
+      goal,
+      value.toPrecision(4),
+      met ? 'met' : '**missed**',
+    ]);
+    parts.push(
+      [`### ${title}`, markdown({ head, rows }), ...(aims.length > 0 ? [markdown({ head: AIMS, rows: aims })] : [])]
+        .concat(notes.map((note) => `- ${note}`).join('\n'), about)
+        .join('\n\n'),
+    );
+  }
+  return parts.join('\n\n');
 }
 
 try {

@@ -3,7 +3,7 @@
  * docs/quality.md says what is measured, and shows the tables that `--keep` writes there.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,16 +11,9 @@ import { parseArgs } from 'node:util';
 import { table } from '../src/cli/format.js';
 import { measure, type Measured } from './quality/measure.js';
 import { openSources, type Sources } from './quality/sources.js';
-import {
-  goalsOf,
-  goalTable,
-  markdown,
-  retrievalTable,
-  type Shown,
-  similarityTable,
-  weightTable,
-} from './quality/tables.js';
+import { goalsOf, goalTable, retrievalTable, similarityTable, weightTable } from './quality/tables.js';
 import { describeMachine } from './support/machine.js';
+import { markdown, type Shown, updatePage } from './support/page.js';
 import { type Goal, rounded } from './support/report.js';
 
 const HELP = `Usage: npm run bench:quality -- [options]
@@ -35,8 +28,6 @@ what is not there is left out. Vectors of MiniLM are kept in $QUIVER_CACHE/bench
 `;
 const QUICK_QUERIES = 100;
 const results = fileURLToPath(new URL('../../bench/results/', import.meta.url));
-const page = fileURLToPath(new URL('../../docs/quality.md', import.meta.url));
-const MARKS = ['<!-- measured: npm run bench:quality -- --keep -->', '<!-- end of what was measured -->'] as const;
 
 interface Options {
   quick: boolean;
@@ -71,17 +62,6 @@ async function print(tables: readonly [string, Shown][]): Promise<void> {
     const aligned = head.map((_, column) => (column < 2 ? ('left' as const) : ('right' as const)));
     process.stdout.write(`\n${title}\n${await table(head, aligned, rows)}\n`);
   }
-}
-
-/** Puts the tables between the page's marks; the words around them are written by hand. */
-async function updatePage(tables: readonly [string, Shown][]): Promise<void> {
-  const text = await readFile(page, 'utf8');
-  const [from, to] = MARKS.map((mark) => text.indexOf(mark));
-  if (from === undefined || to === undefined || from < 0 || to < from) {
-    throw new Error(`${page}: expected the marks ${MARKS.join(' and ')}, found none`);
-  }
-  const body = tables.map(([title, shown]) => `### ${title}\n\n${markdown(shown)}`).join('\n\n');
-  await writeFile(page, `${text.slice(0, from)}${MARKS[0]}\n\n${body}\n\n${text.slice(to)}`);
 }
 
 async function measureAll(sources: Sources, { quick, keep }: Options): Promise<Measured> {
@@ -122,7 +102,10 @@ async function main(options: Options): Promise<void> {
   const text = `${JSON.stringify(report, rounded, 2)}\n`;
   await writeFile(join(target, 'quality.json'), text);
   const tables = tablesOf(measured, goals);
-  if (keep) await updatePage(tables);
+  if (keep) {
+    const body = tables.map(([title, shown]) => `### ${title}\n\n${markdown(shown)}`).join('\n\n');
+    await updatePage('quality.md', 'npm run bench:quality -- --keep', body);
+  }
   if (json) process.stdout.write(text);
   else await print(tables);
 }

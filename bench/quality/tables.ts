@@ -1,5 +1,6 @@
 /** What was measured against what was aimed at, as tables for people. */
 import { DEFAULT_MODEL } from '../../src/embed/models/registry.js';
+import type { Shown } from '../support/page.js';
 import { atLeast, type Goal } from '../support/report.js';
 import type { Measured, RetrievalRow } from './measure.js';
 
@@ -29,11 +30,6 @@ export function goalsOf({ retrieval }: Measured): Goal[] {
         return atLeast(`${set} ${SCORE_NAMES[score]}, ${row.model ?? ''}`, row[score], bound, '');
       }),
   );
-}
-
-export interface Shown {
-  head: readonly string[];
-  rows: string[][];
 }
 
 const decimals = (value: number): string => value.toFixed(3);
@@ -85,9 +81,4 @@ export function goalTable(goals: readonly Goal[]): Shown {
     head: ['hybrid search', 'aim', 'measured', ''],
     rows: goals.map(({ name, goal, value, met }) => [name, goal.trim(), decimals(value), met ? 'met' : 'missed']),
   };
-}
-
-export function markdown({ head, rows }: Shown): string {
-  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
-  return [line(head), `|${'---|'.repeat(head.length)}`, ...rows.map(line)].join('\n');
 }

@@ -2,7 +2,7 @@
 import { system } from '../../lib/index.js';
 import { machine } from '../../src/cli/machine.js';
 
-export function describeMachine(): Record<string, unknown> {
+export function describeMachine() {
   const { cpu, cores, cpuLimit, memory, memoryLimit, kernel } = machine();
   const { version, faiss, simd, blas, blasKernel, threads } = system();
   return {
