@@ -56,7 +56,8 @@ interface Waiting {
 
 /** Starts a thread that answers with serve(). */
 export function startThread<H extends Offered<H>>({ name, file, data, closed, advice }: ThreadOptions): Remote<H> {
-  const worker = new Worker(file, { workerData: data, name });
+  // No options of the host's command line: `node --input-type=module -e ...` would refuse the file.
+  const worker = new Worker(file, { workerData: data, name, execArgv: [] });
   // An open thread alone keeps no process alive; a call under way does.
   worker.unref();
   const waiting = new Map<number, Waiting>();

@@ -1,4 +1,5 @@
 import { strict as assert } from 'node:assert';
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Collection } from '../../src/collection/collection.js';
@@ -39,6 +40,16 @@ describe('collection', function () {
   };
   afterEach(async () => {
     await Promise.all(open.splice(0).map((collection) => collection.close()));
+  });
+
+  it('works in a script that was given on the command line', () => {
+    const script = `import { Collection } from ${JSON.stringify(new URL('../../src/rag.js', import.meta.url).href)};
+      const collection = await Collection.open(${JSON.stringify(folder('script'))});
+      await collection.add({ text: 'Dogs bark at night.' });
+      console.log((await collection.search('who barks?')).hits.length);
+      await collection.close();`;
+    const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
+    assert.equal(stdout, '1\n', stderr);
   });
 
   it('finds texts by what they mean and by their words, and answers from them', async () => {
