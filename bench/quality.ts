@@ -11,7 +11,7 @@ import { parseArgs } from 'node:util';
 import { table } from '../src/cli/format.js';
 import { measure, type Measured } from './quality/measure.js';
 import { openSources, type Sources } from './quality/sources.js';
-import { goalsOf, goalTable, retrievalTable, similarityTable, weightTable } from './quality/tables.js';
+import { answeringTable, goalsOf, goalTable, retrievalTable, similarityTable, weightTable } from './quality/tables.js';
 import { describeMachine } from './support/machine.js';
 import { markdown, type Shown, updatePage } from './support/page.js';
 import { type Goal, rounded } from './support/report.js';
@@ -52,6 +52,10 @@ function tablesOf(measured: Measured, goals: readonly Goal[]): [title: string, s
     ['Aims', goalTable(goals)],
     ['Retrieval', retrievalTable(measured)],
     ['nDCG@10 on SciFact’s training queries, by weight of the vectors (* the model’s)', weightTable(measured)],
+    [
+      'Answers by threshold: own questions answered / other set’s refused (0.42 is the default)',
+      answeringTable(measured),
+    ],
     ['Similarity: Spearman’s correlation', similarityTable(measured)],
   ];
   return tables.filter(([, { rows }]) => rows.length > 0);

@@ -4,6 +4,7 @@ import type { RankingScores } from '../../src/embed/evaluate/ranking.js';
 import { evaluateSimilarity } from '../../src/embed/evaluate/evaluate.js';
 import { readSimilaritySet } from '../../src/embed/evaluate/sets.js';
 import { scoreFts5 } from './fts5.js';
+import { type AnsweringScore, scoreAnswering } from './answering.js';
 import { fill, firstQueries, type Filled, type Mode, MODES, type Say, scoreModes } from './retrieval.js';
 import type { NamedModel, NamedSet, Sources } from './sources.js';
 import { bestWeight, scoreWeights, type WeightScore } from './weight.js';
@@ -34,8 +35,15 @@ export interface SimilarityRow {
   spearman: number;
 }
 
+export interface AnsweringRow {
+  model: string;
+  set: string;
+  scores: AnsweringScore[];
+}
+
 export interface Measured {
   retrieval: RetrievalRow[];
+  answering: AnsweringRow[];
   weights: WeightRow[];
   similarity: SimilarityRow[];
 }
@@ -49,6 +57,8 @@ export interface MeasureOptions {
 }
 
 const PROGRESS_MS = 5_000;
+/** Asked of each set. */
+const QUESTIONS = 225;
 
 /** Says how far it is every few seconds. */
 function sayProgress(say: Say, what: string): (done: number, total: number) => void {
@@ -64,6 +74,7 @@ async function measureSet(
   measured: Measured,
   { name: model, title, embedder }: NamedModel,
   { name: set, title: setTitle, test, train }: NamedSet,
+  other: NamedSet | undefined,
   { folder, say, queries = Infinity }: MeasureOptions,
 ): Promise<void> {
   const what = `${setTitle}, ${title}`;
@@ -79,6 +90,14 @@ async function measureSet(
       const using = mode === 'keyword' ? {} : { model };
       measured.retrieval.push({ set, ...using, mode, ...weight, documents, chunks, ...scores[mode] });
     }
+    if (other !== undefined) {
+      say(`${what}: asking its own questions, and ${other.title}'s`);
+      // Chosen on training queries, where there are some.
+      const [own, foreign] = [train ?? test, other.train ?? other.test].map((one) =>
+        one.queries.slice(0, Math.min(queries, QUESTIONS)),
+      );
+      measured.answering.push({ model, set, scores: await scoreAnswering(collection, own ?? [], foreign ?? []) });
+    }
     if (train === undefined) return;
     say(`${what}: trying weights on training queries`);
     const tried = await scoreWeights(collection, firstQueries(train, queries));
@@ -89,13 +108,14 @@ async function measureSet(
 }
 
 export async function measure({ sets, models, pairs }: Sources, options: MeasureOptions): Promise<Measured> {
-  const measured: Measured = { retrieval: [], weights: [], similarity: [] };
+  const measured: Measured = { retrieval: [], answering: [], weights: [], similarity: [] };
   const { say, queries = Infinity } = options;
   for (const set of sets) {
     say(`${set.title}: FTS5's own ranking`);
     const scores = scoreFts5(firstQueries(set.test, queries));
     measured.retrieval.push({ set: set.name, mode: 'fts5', documents: set.test.documents.length, ...scores });
-    for (const model of models) await measureSet(measured, model, set, options);
+    const other = sets.find((one) => one !== set);
+    for (const model of models) await measureSet(measured, model, set, other, options);
   }
   for (const { split, file } of pairs) {
     const pairsOf = await readSimilaritySet(file);

@@ -82,3 +82,16 @@ export function goalTable(goals: readonly Goal[]): Shown {
     rows: goals.map(({ name, goal, value, met }) => [name, goal.trim(), decimals(value), met ? 'met' : 'missed']),
   };
 }
+
+/** Of the set's own questions, how many were answered; of another set's, how many were refused. */
+export function answeringTable({ answering }: Measured): Shown {
+  const percent = (value: number): string => `${(100 * value).toFixed(0)} %`;
+  return {
+    head: ['set', 'model', ...(answering[0]?.scores.map(({ threshold }) => String(threshold)) ?? [])],
+    rows: answering.map(({ set, model, scores }) => [
+      set,
+      model,
+      ...scores.map(({ answered, refused }) => `${percent(answered)} / ${percent(refused)}`),
+    ]),
+  };
+}

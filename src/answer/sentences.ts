@@ -10,6 +10,7 @@ const LEAST_LETTERS = 12;
 const LONGEST = 480;
 /** A blank line or the start of a list item or heading ends a sentence that has no full stop. */
 const BLOCK = /\n\s*\n|\n(?=\s*(?:[-*+•]|\d+[.)]|#{1,6})\s)/g;
+const STOP = /[.!?;](?=\s)/g;
 const segmenter = new Intl.Segmenter('en', { granularity: 'sentence' });
 
 /** Marks of layout around a sentence that a quote can do without. */
@@ -24,11 +25,28 @@ function* blocks(text: string): Generator<[block: string, start: number]> {
   yield [text.slice(from), from];
 }
 
+/** A sentence, or the parts of one that is too long: in text without capital letters a full stop says nothing to the segmenter. */
+function* parts(block: string): Generator<[text: string, start: number]> {
+  for (const { segment, index } of segmenter.segment(block)) {
+    if (segment.length <= LONGEST) {
+      yield [segment, index];
+      continue;
+    }
+    let from = 0;
+    for (const stop of segment.matchAll(STOP)) {
+      const to = stop.index + stop[0].length;
+      yield [segment.slice(from, to), index + from];
+      from = to;
+    }
+    yield [segment.slice(from), index + from];
+  }
+}
+
 /** Sentences in order, with where they stand. What is too short, too long or without words is left out. */
 export function sentencesOf(text: string): Sentence[] {
   const found: Sentence[] = [];
   for (const [block, from] of blocks(text)) {
-    for (const { segment, index } of segmenter.segment(block)) {
+    for (const [segment, index] of parts(block)) {
       const lead = segment.length - segment.replace(/^[\s#>*+•|-]+/, '').length;
       const trimmed = segment.replace(EDGES, '');
       const letters = trimmed.match(/\p{L}/gu)?.length ?? 0;

@@ -90,6 +90,16 @@ describe('answer: sentences and words', () => {
     assert.deepEqual(sentencesOf('Yes. 1234567890 1234567890. ' + 'word '.repeat(200)), []);
   });
 
+  it('takes a long text without capital letters apart at its full stops', () => {
+    const text = 'the flow over a slender wing was measured in a tunnel . '.repeat(20);
+    const found = sentencesOf(text);
+    assert.equal(found.length, 20);
+    for (const { text: said, start, end } of found) {
+      assert.equal(said, 'the flow over a slender wing was measured in a tunnel .');
+      assert.equal(text.slice(start, end), said);
+    }
+  });
+
   it('says where each sentence stands, for any text', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme', maxLength: 400 }), (text) => {
