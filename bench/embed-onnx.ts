@@ -11,7 +11,7 @@ import { readOnnxFolder } from '../src/embed/onnx/folder.js';
 import { readRetrievalSet } from '../src/embed/evaluate/sets.js';
 import { watchLoop } from '../src/cli/bench/event-loop.js';
 import type { LineServer } from '../test/support/line-server.js';
-import { pythonOnnx } from '../test/support/python.js';
+import { pythonWith } from '../test/support/python.js';
 import { system } from '../lib/index.js';
 import { mulberry32 } from './support/data.js';
 import { passages } from './support/passages.js';
@@ -130,7 +130,7 @@ async function run(context: Context): Promise<Outcome> {
   if (!existsSync(folder)) return absent(`models/${MODEL} is not in QUIVER_SHARED`);
   let interpreter: string;
   try {
-    interpreter = await pythonOnnx();
+    interpreter = await pythonWith('onnx');
   } catch (error) {
     return absent(error instanceof Error ? error.message : String(error));
   }

@@ -17,6 +17,7 @@ const NAMES = [
   'node-vs-cpp',
   'concurrency',
   'peers-flat',
+  'peers-graph',
   'memory',
   'event-loop',
   'embed-static',

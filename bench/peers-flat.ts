@@ -9,7 +9,7 @@ import { Index, system } from '../lib/index.js';
 import { recallOf } from './support/data.js';
 import type { Data } from './support/data.js';
 import { indexFile, K, loadBase, queryFile } from './support/indexes.js';
-import { pythonFaiss } from '../test/support/python.js';
+import { pythonWith } from '../test/support/python.js';
 import { startPython } from './support/python.js';
 import { atLeast, ratioCell } from './support/report.js';
 import type { Benchmark, Context, Outcome } from './support/report.js';
@@ -112,7 +112,7 @@ function absent(reason: string): Outcome {
 async function run(context: Context): Promise<Outcome> {
   let python: string;
   try {
-    python = await pythonFaiss();
+    python = await pythonWith('faiss');
   } catch (error) {
     return absent(error instanceof Error ? error.message : String(error));
   }

@@ -8,11 +8,11 @@
     about                      version, FAISS's options, the kernel of the OpenBLAS that the wheel brings
 """
 import ctypes
-import sys
 import time
 
 import faiss
 import numpy as np
+from lines import serve
 
 
 def openblas_kernel():
@@ -65,9 +65,9 @@ class Loop:
         return f"faiss {faiss.__version__} {faiss.get_compile_options().strip()}, BLAS kernel {openblas_kernel()}"
 
 
-def main():
-    loop = Loop()
-    commands = {
+loop = Loop()
+serve(
+    {
         "base": loop.base,
         "queries": loop.load_queries,
         "threads": loop.threads,
@@ -75,12 +75,4 @@ def main():
         "answers": loop.answers,
         "about": loop.about,
     }
-    for line in sys.stdin:
-        name, *words = line.rstrip("\n").split("\t")
-        try:
-            print("ok", commands[name](*words), flush=True)
-        except Exception as error:  # told to the other side, which stops
-            print("error", repr(error).replace("\n", " "), flush=True)
-
-
-main()
+)

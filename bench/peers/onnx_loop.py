@@ -10,12 +10,12 @@ each with one line.
 import glob
 import json
 import os
-import sys
 import time
 
 import numpy as np
 import onnxruntime
 import tokenizers
+from lines import serve
 
 
 class Loop:
@@ -66,21 +66,13 @@ class Loop:
         return f"onnxruntime {onnxruntime.__version__}, tokenizers {tokenizers.__version__}"
 
 
-def main():
-    loop = Loop()
-    commands = {
+loop = Loop()
+serve(
+    {
         "model": loop.model,
         "texts": loop.texts,
         "embed": loop.embed,
         "vectors": loop.vectors,
         "about": loop.about,
     }
-    for line in sys.stdin:
-        name, *words = line.rstrip("\n").split("\t")
-        try:
-            print("ok", commands[name](*words), flush=True)
-        except Exception as error:  # told to the other side, which stops
-            print("error", repr(error).replace("\n", " "), flush=True)
-
-
-main()
+)

@@ -10,6 +10,8 @@ import { which } from './tools.mjs';
 /** What each environment holds; the first package, with its version, names it. */
 const PACKAGES = {
   faiss: ['faiss-cpu==1.15.1', 'numpy<3'],
+  // hnswlib compiles.
+  graphs: ['hnswlib==0.8.0', 'usearch==2.26.6', 'faiss-cpu==1.15.1', 'numpy<3'],
   onnx: ['onnxruntime==1.30.0', 'tokenizers==0.23.3', 'numpy<3'],
 };
 
@@ -46,7 +48,7 @@ export async function pythonWith(name, { install = true } = {}) {
 
 /** @param {string} command @param {readonly string[]} args @param {string} what */
 async function must(command, args, what) {
-  const { code, output } = await run(command, args, { timeoutMs: 300_000 });
+  const { code, output } = await run(command, args, { timeoutMs: 600_000 });
   if (code !== 0)
     throw new SupplyError(`expected Python to make ${what}, found exit code ${code}:\n${tail(output, 5)}`);
 }

@@ -5,24 +5,19 @@ import { repositoryRoot, scriptModule } from './run.js';
 import { skip } from './skip.js';
 
 interface PythonModule {
-  pythonWith(name: 'faiss' | 'onnx', options?: { install?: boolean }): Promise<string>;
+  pythonWith(name: 'faiss' | 'graphs' | 'onnx', options?: { install?: boolean }): Promise<string>;
 }
 
-/** The interpreter that has faiss-cpu, installed when it is not there; throws where it cannot be had. */
-export async function pythonFaiss(options?: { install?: boolean }): Promise<string> {
-  return (await scriptModule<PythonModule>('lib/python.mjs')).pythonWith('faiss', options);
-}
-
-/** The interpreter that has onnxruntime and tokenizers. */
-export async function pythonOnnx(): Promise<string> {
-  return (await scriptModule<PythonModule>('lib/python.mjs')).pythonWith('onnx');
+/** The interpreter that has certain packages, installed when they are not there; throws where they cannot be had. */
+export async function pythonWith(...wanted: Parameters<PythonModule['pythonWith']>): Promise<string> {
+  return (await scriptModule<PythonModule>('lib/python.mjs')).pythonWith(...wanted);
 }
 
 /** The peer of the tests; skips the suite, with the reason, where there is no Python or no FAISS for it. */
 export async function needPython(context: Mocha.Context): Promise<LineServer> {
   let python: string;
   try {
-    python = await pythonFaiss({ install: false });
+    python = await pythonWith('faiss', { install: false });
   } catch (error) {
     skip(context, error instanceof Error ? error.message : String(error));
   }

@@ -20,10 +20,17 @@ import { fails, folders, random } from '../support.js';
 describe('embed/static: the model folder', () => {
   const { make, copyOfModel } = folders();
 
-  it('ships a model of at most 10 MB with its card', () => {
+  it('ships a model of at most 10 MB with its card and notices', () => {
     const folder = defaultModelFolder();
     const names = readdirSync(folder).sort();
-    assert.deepEqual(names, ['README.md', 'config.json', 'table.bin', 'vocabulary.txt']);
+    assert.deepEqual(names, [
+      'LICENSE-APACHE-2.0',
+      'NOTICE',
+      'README.md',
+      'config.json',
+      'table.bin',
+      'vocabulary.txt',
+    ]);
     const bytes = names.reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
     assert.ok(bytes <= 10_000_000, `${bytes} bytes`);
   });
