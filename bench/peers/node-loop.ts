@@ -4,6 +4,7 @@
  */
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { configure, Index, system } from '../../lib/index.js';
 
@@ -48,6 +49,12 @@ class Quiver implements Library {
   }
 }
 
+/** From its own file: not every package exports it. */
+function versionOf(name: string): string {
+  const file = join(process.argv[3] ?? '', 'node_modules', name, 'package.json');
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+}
+
 /** What is used of hnswlib-node. */
 interface Hnswlib {
   HierarchicalNSW: new (
@@ -72,7 +79,7 @@ class HnswlibNode implements Library {
 
   constructor(require: NodeJS.Require) {
     this.#library = require('hnswlib-node') as Hnswlib;
-    this.about = `hnswlib-node ${(require('hnswlib-node/package.json') as { version: string }).version}`;
+    this.about = `hnswlib-node ${versionOf('hnswlib-node')}`;
   }
   #list(query: Float32Array): number[] {
     let list = this.#lists.get(query);
@@ -118,7 +125,7 @@ class UsearchNode implements Library {
 
   constructor(require: NodeJS.Require) {
     this.#library = require('usearch') as Usearch;
-    this.about = `usearch for Node ${(require('usearch/package.json') as { version: string }).version}`;
+    this.about = `usearch for Node ${versionOf('usearch')}`;
   }
   build(x: Float32Array, dim: number, metric: string, m: number, ef: number, threads: number): Promise<void> {
     this.#options = { metric: metric === 'l2' ? 'l2sq' : 'ip', dimensions: dim, connectivity: m, expansion_add: ef };
