@@ -142,7 +142,7 @@ Napi::Value Index::search_one(const Napi::CallbackInfo& info) {
         return Napi::Boolean::New(info.Env(), false);
       }
     } else {
-      index->search(1, environment->scratch_query, options, ids, environment->scratch_distances);
+      index->search_with_helpers(1, environment->scratch_query, options, ids, environment->scratch_distances);
     }
     if (!index->bigint_ids()) ids_to_doubles(ids, static_cast<size_t>(options.k));
     return Napi::Boolean::New(info.Env(), true);

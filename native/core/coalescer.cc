@@ -74,8 +74,13 @@ void Coalescer::fill(std::vector<Part>& parts) {
         continue;
       }
       const int64_t most = index_.share_limit(options);
-      share = options.threads > 0 ? std::min(most, (job->n + options.threads - 1) / options.threads)
-                                  : std::clamp((pending_ + workers - 1) / workers, kMinShare, most);
+      if (options.threads > 0) {
+        share = std::min(most, (job->n + options.threads - 1) / options.threads);
+      } else if (index_.searched_by_rows(pending_, options)) {
+        share = pending_;
+      } else {
+        share = std::clamp((pending_ + workers - 1) / workers, kMinShare, most);
+      }
     } else if (!options.joins(parts.front().job->options)) {
       break;
     }
@@ -107,7 +112,8 @@ void Coalescer::answer(std::vector<Part>& parts) {
     }
   }
   if (good.empty()) return;
-  const SearchOptions options = good.front().job->options;
+  SearchOptions options = good.front().job->options;
+  if (options.threads == 0) options.crew = Executor::instance().idle_interactive() + 1;
   const int64_t k = options.k;
   try {
     fault::point(fault::Place::kWork);

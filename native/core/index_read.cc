@@ -2,10 +2,11 @@
 #include <omp.h>
 
 #include <algorithm>
-#include <condition_variable>
 #include <utility>
 
+#include "core/crew.h"
 #include "core/error.h"
+#include "core/flat_scan.h"
 #include "core/index_state.h"
 #include "core/rebuild.h"
 
@@ -68,52 +69,32 @@ int64_t IndexState::share_limit(const SearchOptions& options) const {
   return std::clamp(kWork / std::max<int64_t>(1, count() * dim()), kLeast, kMost);
 }
 
+bool IndexState::searched_by_rows(int64_t n, const SearchOptions& options) const {
+  return plain_ && (exhaustive_ || options.exact) && !options.filter &&
+         n <= kFlatScanBlock * Executor::instance().threads();
+}
+
 void IndexState::search_with_helpers(int64_t n, const float* x, const SearchOptions& options, int64_t* ids,
                                      float* distances) {
   constexpr int64_t kMinSlice = 32;
   const int threads =
       options.threads > 0 ? std::min(options.threads, Executor::instance().threads()) : Executor::instance().threads();
   omp_set_num_threads(1);
+  if (threads > 1 && searched_by_rows(n, options)) {
+    SearchOptions together = options;
+    together.crew = threads;
+    search(n, x, together, ids, distances);
+    return;
+  }
   if (threads == 1 || n <= kMinSlice) {
     search(n, x, options, ids, distances);
     return;
   }
-  struct Shared {
-    std::atomic<int64_t> next{0};
-    std::mutex mutex;
-    std::condition_variable all_out;
-    int inside = 0;
-    std::exception_ptr error;
-  };
-  auto shared = std::make_shared<Shared>();
   const int64_t slice = std::clamp((n + threads * 2 - 1) / (threads * 2), kMinSlice, share_limit(options));
-  // A helper that starts after the end finds nothing left and touches no memory of the caller.
-  auto help = [this, shared, n, x, slice, ids, distances, &options] {
-    {
-      std::lock_guard<std::mutex> guard(shared->mutex);
-      if (shared->next >= n) return;
-      shared->inside++;
-    }
-    try {
-      for (int64_t from; (from = shared->next.fetch_add(slice)) < n;) {
-        const int64_t count = std::min(slice, n - from);
-        search(count, x + from * dim(), options, ids + from * options.k, distances + from * options.k);
-      }
-    } catch (...) {
-      std::lock_guard<std::mutex> guard(shared->mutex);
-      if (!shared->error) shared->error = std::current_exception();
-      shared->next = n;
-    }
-    std::lock_guard<std::mutex> guard(shared->mutex);
-    if (--shared->inside == 0) shared->all_out.notify_all();
-  };
-  for (int i = 1; i < threads; i++) {
-    Executor::instance().post_interactive(make_task([self = shared_from_this(), help] { help(); }));
-  }
-  help();
-  std::unique_lock<std::mutex> guard(shared->mutex);
-  shared->all_out.wait(guard, [&] { return shared->inside == 0; });
-  if (shared->error) std::rethrow_exception(shared->error);
+  run_in_parts((n + slice - 1) / slice, threads, [&](int64_t part) {
+    const int64_t from = part * slice;
+    search(std::min(slice, n - from), x + from * dim(), options, ids + from * options.k, distances + from * options.k);
+  });
 }
 
 IdRangeHits IndexState::range(int64_t n, const float* x, float radius, int nprobe, const Filter* filter) const {

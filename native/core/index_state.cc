@@ -1,5 +1,6 @@
 #include "core/index_state.h"
 
+#include <faiss/IndexFlat.h>
 #include <malloc.h>
 
 #include <mutex>
@@ -87,6 +88,8 @@ void IndexState::publish() {
   }
   count_ = stats->count;
   exhaustive_ = as_codes(base) != nullptr;
+  const faiss::Index* vectors = shape_.graph != nullptr ? shape_.graph->storage : body_.index.get();
+  plain_ = dynamic_cast<const faiss::IndexFlat*>(vectors) != nullptr && body_.rows.dead() == 0;
   std::lock_guard<std::mutex> guard(small_);
   stats_ = std::move(stats);
 }

@@ -76,6 +76,8 @@ class IndexState : public std::enable_shared_from_this<IndexState> {
   bool try_search(int64_t n, const float* x, const SearchOptions& options, int64_t* ids, float* distances) const;
   // How many queries one hold of the lock may answer: for so long a writer waits, and with it new searches.
   int64_t share_limit(const SearchOptions& options) const;
+  // Whether threads share such a search of n queries by its rows (SearchOptions::crew) rather than by its queries.
+  bool searched_by_rows(int64_t n, const SearchOptions& options) const;
   // Splits a batch over the interactive lane and takes part itself.
   void search_with_helpers(int64_t n, const float* x, const SearchOptions& options, int64_t* ids, float* distances);
   IdRangeHits range(int64_t n, const float* x, float radius, int nprobe, const Filter* filter) const;
@@ -151,6 +153,7 @@ class IndexState : public std::enable_shared_from_this<IndexState> {
   std::atomic<uint64_t> generation_{0};
   std::atomic<int64_t> count_{0};
   std::atomic<bool> exhaustive_{false};  // a search looks at every vector
+  std::atomic<bool> plain_{false};       // whole vectors by row, none of them dead
   std::atomic<int> handles_{0};
   std::atomic<bool> freed_{false};
 

@@ -18,6 +18,7 @@
 
 #include "core/error.h"
 #include "core/exact_scan.h"
+#include "core/flat_scan.h"
 #include "core/structure.h"
 
 namespace quiver {
@@ -146,7 +147,12 @@ void Searcher::search_k(int64_t n, const float* x, int64_t k, const SearchOption
   }
   if (!restricted()) {
     const bool use_storage = options.exact && shape_.graph == &index_ && can_scan(index_);
-    search_native(use_storage ? *shape_.graph->storage : index_, n, x, k, options, nullptr, rows, distances);
+    const faiss::Index& target = use_storage ? *shape_.graph->storage : index_;
+    if (options.crew > 1 && suits_flat_scan(target, n)) {
+      flat_scan(static_cast<const faiss::IndexFlat&>(target), n, x, k, options.crew, rows, distances);
+      return;
+    }
+    search_native(target, n, x, k, options, nullptr, rows, distances);
     if (shape_.graph != nullptr) complete_short_rows(n, x, k, rows, distances);
     return;
   }

@@ -22,6 +22,7 @@ struct SearchOptions {
   int nprobe = 0;     // 0: the index's own
   bool exact = false;
   int threads = 0;  // 0: all
+  int crew = 1;     // threads for this one search, where its kind can be searched by several
   std::shared_ptr<const Filter> filter;
 
   // Two calls that may be answered as one batch.

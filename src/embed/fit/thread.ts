@@ -40,7 +40,11 @@ export async function runJob<T extends Job>(
   texts: readonly string[],
   { signal, onProgress }: LongCallOptions,
 ): Promise<JobResult<T>> {
-  const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: job, name: 'quiver-fit', execArgv: [] });
+  const worker = new Worker(new URL('./worker.js', import.meta.url), {
+    workerData: job,
+    name: 'quiver-fit',
+    execArgv: [],
+  });
   let report: ((done: number) => void) | undefined;
   let onAbort: (() => void) | undefined;
   try {

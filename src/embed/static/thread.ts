@@ -27,7 +27,11 @@ function ended(cause: unknown): QuiverError {
 /** The thread can be used until `onEnd` is called. */
 export function startThread({ vocabulary, ...numbers }: StaticTable, onEnd: () => void): EmbedThread {
   const workerData: WorkerData = { ...numbers, vocabulary: vocabulary.parts };
-  const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData, name: 'quiver-embed', execArgv: [] });
+  const worker = new Worker(new URL('./worker.js', import.meta.url), {
+    workerData,
+    name: 'quiver-embed',
+    execArgv: [],
+  });
   worker.unref();
   // The worker answers batches in the order in which they were given.
   const waiting: Waiting[] = [];
