@@ -1,9 +1,12 @@
 // What V8 was told of the memory behind one wrapper. V8 sees only the wrapper itself: untold, dropped indexes would
-// pile up before it collects them.
+// pile up before it collects them. It is told of 32 MiB at most: it looks for garbage each time it hears of 64 more,
+// for some milliseconds in which the event loop stands still, and one large index is not a reason to look again and
+// again.
 #pragma once
 
 #include <napi.h>
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -27,7 +30,10 @@ class Account {
   }
 
  private:
-  void tell(Napi::Env env, int64_t bytes) {
+  static constexpr int64_t kMost = int64_t{32} << 20;
+
+  void tell(Napi::Env env, int64_t taken) {
+    const int64_t bytes = std::min(taken, kMost);
     const int64_t more = bytes - std::exchange(told_, bytes);
     int64_t total;
     if (more != 0) napi_adjust_external_memory(env, more, &total);
