@@ -96,6 +96,13 @@ template <typename T>
 Napi::ArrayBuffer to_array_buffer(Napi::Env env, std::vector<T> values) {
   const size_t bytes = values.size() * sizeof(T);
   if (bytes == 0) return Napi::ArrayBuffer::New(env, 0);
+  // To hand over a few numbers costs more than to copy them.
+  constexpr size_t kFew = 4096;
+  if (bytes <= kFew) {
+    auto small = Napi::ArrayBuffer::New(env, bytes);
+    std::copy(values.begin(), values.end(), static_cast<T*>(small.Data()));
+    return small;
+  }
   auto* held = new std::vector<T>(std::move(values));
   napi_value buffer;
   const napi_status status = napi_create_external_arraybuffer(

@@ -23,8 +23,8 @@ namespace quiver {
 namespace {
 constexpr int kBulkWorkers = 2;
 constexpr int kBulkNiceness = 5;
-// Longer than the slice of common threads: see give_way().
-constexpr uint64_t kSliceNanoseconds = 20'000'000;
+// Longer than that of common threads (under 3 ms), the longer the less the work is in a hurry: see give_way().
+constexpr uint64_t kSearchSlice = 5'000'000, kBulkSlice = 20'000'000;  // nanoseconds
 // How long an exit waits for the end of what runs. Most work looks at shutting_down() every few milliseconds; some
 // steps inside FAISS and LAPACK do not.
 constexpr auto kExitPatience = std::chrono::seconds(5);
@@ -39,19 +39,21 @@ struct SchedulingAttributes {
   uint64_t flags = 0;
   int32_t nice = 0;
   uint32_t priority = 0;
-  uint64_t runtime = kSliceNanoseconds;
+  uint64_t runtime = 0;
   uint64_t deadline = 0;
   uint64_t period = 0;
 };
 
-// The calling thread, and the OpenMP threads that it starts, leave the cores to the event loop: by a lower priority,
-// and by long slices. A thread that wakes takes a core at once from one whose slice is longer than its own, and waits
-// for the end of the slice otherwise (EEVDF's PREEMPT_SHORT). Linux has slices of one's own since 6.12; before, this
-// changes nothing. Measured: p99 of the event loop beside a load on every core 1.2 to 1.8 ms, without it 2.4 to 4.5.
-void give_way(int niceness) {
-  if (niceness != 0) setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), niceness);
+// Our threads, and the OpenMP threads that they start, leave the cores to the event loop, and long work leaves them to
+// searches: by a lower priority, and by long slices. A thread that wakes takes a core at once from one whose slice is
+// longer than its own, and waits for the end of that slice otherwise (EEVDF's PREEMPT_SHORT). Linux has slices of one's
+// own since 6.12; before, this changes nothing. Measured: p99 of the event loop beside a load on every core 1.2 to 1.8
+// ms, without it 2.4 to 4.5.
+void give_way(bool bulk) {
   SchedulingAttributes attributes;
-  attributes.nice = niceness;
+  attributes.nice = bulk ? kBulkNiceness : 0;
+  attributes.runtime = bulk ? kBulkSlice : kSearchSlice;
+  if (bulk) setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), kBulkNiceness);
   syscall(SYS_sched_setattr, 0, &attributes, 0);
 }
 
@@ -112,14 +114,14 @@ Lane::~Lane() {
   sem_destroy(&available_);
 }
 
-void Lane::start(int workers, int niceness) {
+void Lane::start(int workers, bool bulk) {
   stopping_ = false;
   // Signals are the host's: none is handled on our threads. SIGXFSZ blocked here turns a file size limit into EFBIG.
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
   try {
-    for (int i = 0; i < workers; i++) threads_.emplace_back([this, niceness] { work(niceness); });
+    for (int i = 0; i < workers; i++) threads_.emplace_back([this, bulk] { work(bulk); });
   } catch (...) {
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
     if (threads_.empty()) throw;
@@ -174,9 +176,9 @@ std::unique_ptr<Task> Lane::take() {
   return ready_.pop();
 }
 
-void Lane::work(int niceness) {
-  give_way(niceness);
-  pthread_setname_np(pthread_self(), niceness != 0 ? "quiver-bulk" : "quiver-search");
+void Lane::work(bool bulk) {
+  give_way(bulk);
+  pthread_setname_np(pthread_self(), bulk ? "quiver-bulk" : "quiver-search");
   while (true) {
     idle_.fetch_add(1, std::memory_order_relaxed);
     while (sem_wait(&available_) != 0 && errno == EINTR) {
@@ -185,7 +187,7 @@ void Lane::work(int niceness) {
     auto task = take();
     if (task) {
       // omp_set_num_threads holds for the calling thread only, and FAISS code may change it: set it for every task.
-      omp_set_num_threads(niceness != 0 ? Executor::instance().threads() : 1);
+      omp_set_num_threads(bulk ? Executor::instance().threads() : 1);
       task->run();
     }
     // What is left in the queue is for stop() to run, or at an exit for nobody.
@@ -231,9 +233,9 @@ void Executor::ensure_started() {
       },
       reinterpret_cast<void*>(static_cast<intptr_t>(getpid())));
   static_cast<void>(registered);
-  interactive_.start(threads(), 0);
+  interactive_.start(threads(), false);
   try {
-    bulk_.start(std::min(threads(), kBulkWorkers), kBulkNiceness);
+    bulk_.start(std::min(threads(), kBulkWorkers), true);
   } catch (...) {
     interactive_.stop();
     throw;

@@ -66,7 +66,7 @@ class Lane {
   Lane();
   ~Lane();
   // With fewer workers than asked for when the system gives no more threads; throws when it gives none.
-  void start(int workers, int niceness);
+  void start(int workers, bool bulk);
   // Waits for what runs, ends the workers, and runs here what nobody took.
   void stop();
   // Runs here what came since, while the lane stands still. False when nothing had come.
@@ -79,7 +79,7 @@ class Lane {
   int idle() const { return idle_.load(std::memory_order_relaxed); }
 
  private:
-  void work(int niceness);
+  void work(bool bulk);
   std::unique_ptr<Task> take();
 
   Inbox inbox_;

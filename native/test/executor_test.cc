@@ -39,7 +39,7 @@ TEST(Inbox, FreesTasksThatNobodyTook) {
 
 TEST(Lane, OneWorkerKeepsTheOrder) {
   Lane lane;
-  lane.start(1, 0);
+  lane.start(1, false);
   std::vector<int> ran;
   std::promise<void> end;
   for (int i = 0; i < 1000; i++) lane.post(make_task([&ran, i] { ran.push_back(i); }));
@@ -52,7 +52,7 @@ TEST(Lane, OneWorkerKeepsTheOrder) {
 
 TEST(Lane, RunsEachTaskOnceWhoeverPosts) {
   Lane lane;
-  lane.start(3, 0);
+  lane.start(3, false);
   static constexpr int kPosters = 4, kEach = 2000;
   std::vector<std::atomic<int>> ran(kPosters * kEach);
   std::vector<std::thread> posters;
@@ -68,7 +68,7 @@ TEST(Lane, RunsEachTaskOnceWhoeverPosts) {
 
 TEST(Lane, KnowsHowManyWorkersAreIdle) {
   Lane lane;
-  lane.start(2, 0);
+  lane.start(2, false);
   while (lane.idle() != 2) std::this_thread::yield();
   Gate gate;
   std::atomic<bool> began{false};
@@ -86,7 +86,7 @@ TEST(Lane, KnowsHowManyWorkersAreIdle) {
 
 TEST(Lane, StopsWithWorkStillQueued) {
   Lane lane;
-  lane.start(1, 0);
+  lane.start(1, false);
   Gate gate;
   std::atomic<int> ran{0};
   auto held = std::make_shared<int>(1);
@@ -101,7 +101,7 @@ TEST(Lane, StopsWithWorkStillQueued) {
   EXPECT_EQ(ran, 100);
   EXPECT_EQ(held.use_count(), 1);
   // And it starts again.
-  lane.start(2, 0);
+  lane.start(2, false);
   std::promise<void> end;
   lane.post(make_task([&] { end.set_value(); }));
   end.get_future().get();
