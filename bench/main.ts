@@ -21,6 +21,7 @@ const NAMES = [
   'embed-static',
   'store',
   'ingest',
+  'monitor',
 ] as const;
 const HELP = `Usage: npm run bench -- [options]
 
