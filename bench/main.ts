@@ -25,6 +25,7 @@ const NAMES = [
   'store',
   'ingest',
   'collection',
+  'monitor',
 ] as const;
 const AIMS = ['aim', '', 'measured', ''];
 const HELP = `Usage: npm run bench -- [options]

@@ -15,5 +15,26 @@ export { HttpEmbedder, type HttpOptions } from './embed/http/http-embedder.js';
 export { openModel, type OpenModelOptions } from './embed/models/open.js';
 export { ingest } from './ingest/ingest.js';
 export type { IngestEvent, IngestOptions } from './ingest/types.js';
+export type { Health } from './monitor/health.js';
+export {
+  guardMemory,
+  isOutOfMemory,
+  type GuardEvent,
+  type GuardOptions,
+  type Skipped,
+} from './monitor/memory-guard.js';
+export type { MetricName } from './monitor/metrics.js';
+export {
+  Monitor,
+  type AlertEvent,
+  type AlertListener,
+  type MonitorOptions,
+  type Report,
+  type SampleListener,
+} from './monitor/monitor.js';
+export type { Recommendation } from './monitor/recommend.js';
+export type { MemoryUse, Resources } from './monitor/resources.js';
+export type { SlaName, SlaRow, SlaState } from './monitor/sla.js';
+export type { WindowStats } from './monitor/window.js';
 export type * from './store/backend.js';
 export type { Filter as MetadataFilter } from './store/filter.js';
