@@ -88,7 +88,6 @@ async function measureKind(kind: Kind, context: Context, data: Data, cpp: Cpp, t
   const cases: Case[] = [];
   const all = system().threads;
   for (const batch of context.quick ? QUICK_BATCHES : BATCHES) {
-    // A single query runs on one thread in both, whatever they are allowed.
     // A single query takes the shortest way, which has no option for threads: all, on both sides.
     const counts = batch === 1 || all === 1 ? [all] : [1, all];
     for (const threads of counts) cases.push(await measure({ data, index, cpp, truth, context }, kind, batch, threads));
