@@ -11,10 +11,15 @@ import { keepBytes, orRelease, stageBytes } from './vectors.js';
 export async function open(path: string, options: OpenOptions): Promise<NativeIndex> {
   checkPath('path', path);
   checkCall(options);
-  const { mmap = false, verify = !mmap, untrusted = false } = options;
-  for (const [name, value] of Object.entries({ mmap, verify, untrusted })) checkBoolean(name, value);
+  const { mmap = false, verify = mmap === false, untrusted = false } = options;
+  if (typeof mmap !== 'boolean' && mmap !== 'vectors') throw wrongArgument('mmap', "true, false or 'vectors'", mmap);
+  for (const [name, value] of Object.entries({ verify, untrusted })) checkBoolean(name, value);
   if (untrusted) await tryInChild('quiver', { path }, options.signal);
-  return call((module, number) => module.NativeIndex.open(number, path, mmap, verify, untrusted), options, true);
+  return call(
+    (module, number) => module.NativeIndex.open(number, path, mmap !== false, verify, untrusted, mmap === 'vectors'),
+    options,
+    true,
+  );
 }
 
 export async function fromBuffer(bytes: Uint8Array, options: LongCallOptions): Promise<NativeIndex> {

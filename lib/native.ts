@@ -28,6 +28,7 @@ export interface NativeStats {
   trained: boolean;
   mapped: boolean;
   bytes: number;
+  derivedBytes: number;
   generation: number;
   M: number;
   efConstruction: number;
@@ -129,7 +130,7 @@ export interface NativeSystem {
 export interface Addon {
   NativeIndex: {
     create(call: number, spec: NativeSpec, bigintIds: boolean, note: string): void;
-    open(call: number, path: string, mmap: boolean, verify: boolean, foreign: boolean): void;
+    open(call: number, path: string, mmap: boolean, verify: boolean, foreign: boolean, codes: boolean): void;
     fromBuffer(call: number, bytes: NativeByteStaging, foreign: boolean): void;
     importFaiss(
       call: number,

@@ -23,9 +23,15 @@ function graphBytes(n: number, M: number): number {
   return Math.round(n * (4 * (2 * M + M / (M - 1)) + 12));
 }
 
-/** Bytes of the 8-bit codes that a graph of whole vectors is walked by: rows padded to whole registers, and a number each. */
+/**
+ * Bytes of the codes that a graph of whole vectors is walked by, in rows of whole registers: 8 bits a component below 128,
+ * 4 bits above, of 256 axes and their basis past 512. Vectors of whole numbers from 0 to 255 have bytes beside them, which
+ * nobody knows before they come.
+ */
 function codeBytes(n: number, dim: number): number {
-  return n < FEWEST_WITH_CODES ? 0 : n * (64 * Math.ceil(dim / 64) + 4);
+  if (n < FEWEST_WITH_CODES) return 0;
+  if (dim < 128) return n * (64 * Math.ceil(dim / 64) + 4);
+  return dim <= 512 ? n * (64 * Math.ceil(dim / 128) + 4) : n * (128 + 4) + 256 * 64 * Math.ceil(dim / 64);
 }
 
 /** efSearch that reaches a recall@10 with M = 32, efConstruction = 200 on image and text embeddings of 60,000 vectors. */

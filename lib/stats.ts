@@ -15,6 +15,7 @@ export function statsOf({ native, metric, idType, auto }: Handle): IndexStats {
     deleted: stats.deleted,
     trained: stats.trained,
     bytes: stats.bytes,
+    derivedBytes: stats.derivedBytes,
     mapped: stats.mapped,
     generation: stats.generation,
     ...(stats.kind.includes('HNSW') && { M, efConstruction, efSearch }),

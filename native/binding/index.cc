@@ -127,11 +127,13 @@ namespace {
 
 // Load, and check what was not checked yet: all of it, or only what could crash a search, the rest behind its back.
 // `foreign`: the file may hold anything, its sums included.
-Result load(Snapshot snapshot, bool verify, bool verified_later, bool foreign, const Ticket& ticket) {
+// `codes`: make those that searches go by, though the vectors stay in the file.
+Result load(Snapshot snapshot, bool verify, bool verified_later, bool foreign, bool codes, const Ticket& ticket) {
   snapshot.verify(Executor::instance().threads(), !verify, ticket);
   Loaded loaded = snapshot.load(foreign);
   auto state = IndexState::from_body(std::move(loaded.body), std::move(loaded.info));
   if (verified_later) state->verify_in_background(std::move(snapshot));
+  if (codes) state->want_codes();
   return [state](Napi::Env env) { return wrap_state(env, state); };
 }
 
@@ -143,8 +145,8 @@ Napi::Value Index::open(const Napi::CallbackInfo& info) {
     const Call call(info.Env(), arguments.number(0), true);
     run_in_bulk(call,
                 [path = arguments.text(1), map = arguments.boolean(2), verify = arguments.boolean(3),
-                 foreign = arguments.boolean(4), ticket = call.ticket()]() -> Result {
-                  return load(Snapshot::open(path, map, *ticket), verify, map && !verify, foreign, *ticket);
+                 foreign = arguments.boolean(4), codes = arguments.boolean(5), ticket = call.ticket()]() -> Result {
+                  return load(Snapshot::open(path, map, *ticket), verify, map && !verify, foreign, codes, *ticket);
                 });
     return info.Env().Undefined();
   });
@@ -156,7 +158,7 @@ Napi::Value Index::from_buffer(const Napi::CallbackInfo& info) {
     auto region = ByteStaging::from(info[1])->take();
     const Call call(info.Env(), arguments.number(0), true);
     run_in_bulk(call, [region, foreign = arguments.boolean(2), ticket = call.ticket()]() -> Result {
-      return load(Snapshot::from_region(region), true, false, foreign, *ticket);
+      return load(Snapshot::from_region(region), true, false, foreign, false, *ticket);
     });
     return info.Env().Undefined();
   });
@@ -266,6 +268,7 @@ Napi::Value Index::stats(const Napi::CallbackInfo& info) {
     object.Set("trained", Napi::Boolean::New(env, stats->trained));
     object.Set("mapped", Napi::Boolean::New(env, stats->mapped));
     set("bytes", stats->bytes);
+    set("derivedBytes", stats->derived_bytes);
     set("generation", stats->generation);
     set("M", stats->m);
     set("efConstruction", stats->ef_construction);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/fair_lock.h"
+#include "core/flat_codes.h"
 #include "core/graph_codes.h"
 #include "core/region.h"
 #include "core/row_ids.h"
@@ -27,13 +28,18 @@ struct Body {
   std::vector<omp_lock_t> node_locks;
   // Of all rows of a graph, or null.
   std::unique_ptr<GraphCodes> codes;
+  // Of the first rows of plain vectors, once searches have asked for them, or null.
+  std::unique_ptr<FlatCodes> exact;
 
   size_t bytes() const { return bytes_of(index.get()) + rows.bytes() + (codes ? codes->bytes() : 0); }
+  // What searches have made beside it, and can make again.
+  size_t derived_bytes() const { return exact ? exact->bytes() : 0; }
 
   // Takes rows off the end again that an add has appended, wholly or in part. With the lock held.
   void cut(int64_t to) {
     cut_rows(index.get(), to);
     if (codes) codes->truncate(to);
+    if (exact) exact->truncate(to);
   }
   // Whether codes are to be made: there are none yet, or later vectors do not fit them. A graph that they did not suit
   // is tried again when it has doubled.
@@ -52,11 +58,11 @@ inline void drop_unused_region(Body& body, FairLock& lock) {
 }
 
 // Makes the codes of a graph where they are due, beside what serves. For the writer; `lock` null: nobody reads yet.
-inline void derive_codes(Body& body, FairLock* lock) {
+inline void derive_codes(Body& body, FairLock* lock, const GraphCodes::Stop& stop = {}) {
   if (!body.wants_codes()) return;
   std::unique_ptr<GraphCodes> made;
   try {
-    made = GraphCodes::derive(*body.index);
+    made = GraphCodes::derive(*body.index, stop);
   } catch (const std::bad_alloc&) {
     // Searches do without.
   }

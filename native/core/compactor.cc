@@ -58,9 +58,11 @@ bool sweep_in_place(Body& body, FairLock& lock) {
     std::lock_guard<FairLock> hold(lock);
     for (const auto& [from, to] : moves) {
       for (auto* codes : arrays) move_code(*codes, from, to);
+      if (body.exact) body.exact->move(from, to);
       body.rows.move(from, to);
     }
     body.rows.truncate(end);
+    if (body.exact) body.exact->truncate(end);
     for (auto* codes : arrays) codes->codes.resize(static_cast<size_t>(end) * codes->code_size);
     set_row_count(index, end);
   }

@@ -39,6 +39,19 @@ void help(Shared& shared, int64_t parts, const std::function<void(int64_t)>& wor
   if (--shared.inside == 0) shared.all_out.notify_all();
 }
 
+// With fewer than asked for where memory or threads run out: helpers are welcome, not needed. Nothing may be thrown
+// once one was asked, or it would come to `work` when the caller is gone.
+void ask_helpers(int64_t helpers, const std::shared_ptr<Shared>& shared, int64_t parts,
+                 const std::function<void(int64_t)>& work) {
+  try {
+    for (int64_t i = 0; i < helpers; i++) {
+      Executor::instance().post_interactive(make_task([shared, parts, &work] { help(*shared, parts, work); }));
+    }
+  } catch (const std::exception&) {
+    return;
+  }
+}
+
 }  // namespace
 
 void run_in_parts(int64_t parts, int threads, const std::function<void(int64_t)>& work) {
@@ -48,9 +61,7 @@ void run_in_parts(int64_t parts, int threads, const std::function<void(int64_t)>
     return;
   }
   const auto shared = std::make_shared<Shared>();
-  for (int64_t i = 0; i < helpers; i++) {
-    Executor::instance().post_interactive(make_task([shared, parts, &work] { help(*shared, parts, work); }));
-  }
+  ask_helpers(helpers, shared, parts, work);
   help(*shared, parts, work);
   std::unique_lock<std::mutex> guard(shared->mutex);
   shared->all_out.wait(guard, [&] { return shared->inside == 0; });

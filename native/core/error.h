@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace quiver {
@@ -34,6 +35,9 @@ struct Error : std::runtime_error {
         code(error_code),
         expected(std::move(expected_value)),
         actual(std::move(actual_value)) {}
+
+  // Codes are compared as text: whether equal literals of two files are one pointer is up to the linker.
+  bool is(std::string_view wanted) const { return wanted == code; }
 
   const char* code;
   std::string expected;

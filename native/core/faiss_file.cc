@@ -21,6 +21,7 @@
 #include "core/residual_lists.h"
 #include "core/structure_check.h"
 #include "core/training.h"
+#include "kernels/unaligned.h"
 
 namespace quiver {
 
@@ -102,7 +103,10 @@ void check_unit_length(const Body& body, const std::string& name) {
   const auto* x = reinterpret_cast<const float*>(codes->codes.data());
   for (int64_t row = 0; row < codes->ntotal; row += std::max<int64_t>(1, codes->ntotal / kSample)) {
     double norm = 0;
-    for (int64_t i = row * codes->d; i < (row + 1) * codes->d; i++) norm += static_cast<double>(x[i]) * x[i];
+    for (int64_t i = row * codes->d; i < (row + 1) * codes->d; i++) {
+      const double value = kernels::read_at(x, static_cast<size_t>(i));
+      norm += value * value;
+    }
     if (norm == 0 || std::abs(norm - 1) < 1e-2) continue;
     throw Error(code::kArgument,
                 name +

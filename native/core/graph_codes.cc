@@ -8,20 +8,32 @@
 #include <utility>
 #include <vector>
 
+#include "core/graph_layer.h"
 #include "core/structure.h"
+#include "core/subspace.h"
+#include "core/trial_queries.h"
 #include "kernels/graph_walk.h"
 #include "kernels/level.h"
+#include "kernels/unaligned.h"
 
 namespace quiver {
 
 namespace {
 
 constexpr size_t kMaxDim = 8192;  // sums of products stay within 32 bits
-constexpr int kMaxWidth = 1024;
 // Of the components of later vectors, this share may be cut before a new scale is due.
 constexpr double kMostClipped = 1e-3;
-// Nearest by codes that are put in order by their vectors: this many more than wanted, and at least twice as many.
-constexpr int64_t kSpare = 10;
+// Nearest by codes that are put in order by their vectors: so many times as many as wanted, and at least as if ten
+// were.
+constexpr int64_t kByteSpare = 2, kNibbleSpare = 3, kLeastSpare = 10;
+// Rows of fewer components fit so few lines of memory as bytes that 4 bits gain nothing.
+constexpr size_t kLeastNibbles = 128;
+// Longer rows are tried in a subspace of this many dimensions, if so much of the variance lies in it.
+constexpr size_t kSubspace = 256, kLongRow = 512;
+constexpr double kLeastVariance = 0.85;
+constexpr size_t kSample = 4096;
+// Rows whose codes are made between two looks at whether they are still wanted.
+constexpr int64_t kBlock = 4096;
 // Rows whose vectors are asked for before they are compared, and how many numbers of each: the rest comes by itself.
 constexpr size_t kAhead = 4, kPrefetched = 256;
 // The trial that decides whether codes are good enough.
@@ -36,44 +48,18 @@ bool similarity(const faiss::IndexHNSW& graph) {
   return graph.metric_type == faiss::METRIC_INNER_PRODUCT;
 }
 
-int64_t spare_of(int64_t k) {
-  return k + std::max(k, kSpare);
-}
-
-// From the entry point down to the base layer, always to the nearest neighbour.
-int32_t descend(const faiss::HNSW& hnsw, const kernels::ByteCodes& codes, const kernels::ByteQuery& query) {
-  int32_t at = hnsw.entry_point, score, scores[kMaxWidth];
-  codes.scores(query, &at, 1, &score);
-  for (int level = hnsw.max_level; level > 0; level--) {
-    for (bool moved = true; moved;) {
-      moved = false;
-      size_t begin, end;
-      hnsw.neighbor_range(at, level, &begin, &end);
-      const int32_t* links = hnsw.neighbors.data() + begin;
-      size_t n = 0;
-      while (n < end - begin && links[n] >= 0) codes.prefetch(links[n++]);
-      codes.scores(query, links, n, scores);
-      for (size_t i = 0; i < n; i++) {
-        if (scores[i] >= score) continue;
-        score = scores[i];
-        at = links[i];
-        moved = true;
-      }
-    }
-  }
+// From the entry point to the node of the base layer that is nearest above it.
+template <class Codes, class Query>
+int32_t entry_of(const faiss::HNSW& hnsw, size_t rows, const Codes& codes, const Query& query) {
+  int32_t at = hnsw.entry_point;
+  for (int level = hnsw.max_level; level > 0; level--)
+    at = kernels::descend(layer(hnsw, level, rows), codes, query, at);
   return at;
 }
 
 // Share of FAISS's answers to queries between vectors of the index that codes find too, or find better ones.
 double agreement(const faiss::IndexHNSW& graph, const GraphCodes& codes) {
-  const auto d = static_cast<size_t>(graph.d);
-  const float* x = vectors_of(graph);
-  std::vector<float> queries(kTrials * d);
-  for (int64_t i = 0; i < kTrials; i++) {
-    const float* a = x + static_cast<size_t>(i * (graph.ntotal / kTrials)) * d;
-    const float* b = x + static_cast<size_t>((i * 7919 + 1) % graph.ntotal) * d;
-    for (size_t j = 0; j < d; j++) queries[static_cast<size_t>(i) * d + j] = 0.8f * a[j] + 0.2f * b[j];
-  }
+  const auto queries = trial_queries(vectors_of(graph), graph.ntotal, static_cast<size_t>(graph.d), kTrials);
   std::vector<int64_t> rows(kTrials * kTrialK), theirs(kTrials * kTrialK);
   std::vector<float> distances(kTrials * kTrialK), their_distances(kTrials * kTrialK);
   faiss::SearchParametersHNSW parameters;
@@ -108,6 +94,20 @@ void rescore(const float* query, const float* vectors, size_t d, bool descending
   }
 }
 
+// The same by bytes that tell the distance itself.
+void rescore(const kernels::ByteCodes& codes, const kernels::ByteQuery& query, bool descending,
+             std::vector<std::pair<float, int64_t>>& best) {
+  const auto row = [&](size_t i) { return static_cast<int32_t>(best[i].second); };
+  for (size_t i = 0; i < std::min(best.size(), kAhead); i++) codes.prefetch(row(i));
+  for (size_t i = 0; i < best.size(); i++) {
+    if (i + kAhead < best.size()) codes.prefetch(row(i + kAhead));
+    const int32_t at = row(i);
+    int32_t score;
+    codes.scores(query, &at, 1, &score);
+    best[i].first = (descending ? -1 : 1) * codes.distance(query, score);
+  }
+}
+
 }  // namespace
 
 bool GraphCodes::suits(const faiss::Index& index) {
@@ -115,58 +115,167 @@ bool GraphCodes::suits(const faiss::Index& index) {
   const auto* graph = dynamic_cast<const faiss::IndexHNSWFlat*>(&index);
   if (graph == nullptr || graph->ntotal < kFewest || graph->hnsw.entry_point < 0) return false;
   const bool known = graph->metric_type == faiss::METRIC_L2 || graph->metric_type == faiss::METRIC_INNER_PRODUCT;
-  return known && static_cast<size_t>(graph->d) <= kMaxDim && graph->hnsw.nb_neighbors(0) <= kMaxWidth &&
+  return known && static_cast<size_t>(graph->d) <= kMaxDim &&
+         static_cast<size_t>(graph->hnsw.nb_neighbors(0)) <= kernels::kMaxLinks &&
          dynamic_cast<const faiss::IndexFlat*>(graph->storage) != nullptr;
 }
 
-std::unique_ptr<GraphCodes> GraphCodes::derive(const faiss::Index& index) {
-  if (!suits(index)) return nullptr;
-  const auto& graph = static_cast<const faiss::IndexHNSW&>(index);
-  const auto n = static_cast<size_t>(graph.ntotal), d = static_cast<size_t>(graph.d);
-  const float* x = vectors_of(graph);
-  const auto scale = kernels::ByteScale::of(x, n, d, similarity(graph));
-  kernels::ByteCodes codes(d, scale, similarity(graph));
-  codes = codes.grown(n);
-  codes.append(x, n);
-  std::unique_ptr<GraphCodes> made(new GraphCodes(std::move(codes)));
-  if (agreement(graph, *made) < kLeastShare) return nullptr;
+std::unique_ptr<GraphCodes> GraphCodes::filled(const GraphCodes& empty, const faiss::IndexHNSW& graph,
+                                               const Stop& stop) {
+  auto made = empty.grown(graph.ntotal);
+  const auto* x = reinterpret_cast<const char*>(vectors_of(graph));
+  for (int64_t from = 0; from < graph.ntotal; from += kBlock) {
+    if (stop && stop()) return nullptr;
+    const auto* block = x + static_cast<size_t>(from * graph.d) * sizeof(float);
+    made->append(reinterpret_cast<const float*>(block), std::min(kBlock, graph.ntotal - from));
+  }
   return made;
 }
 
+std::unique_ptr<GraphCodes> GraphCodes::of_bytes(const faiss::IndexHNSW& graph, const Stop& stop) {
+  const auto n = static_cast<size_t>(graph.ntotal), d = static_cast<size_t>(graph.d);
+  GraphCodes empty;
+  empty.bytes_.emplace(d, kernels::ByteScale::of(vectors_of(graph), n, d, similarity(graph)), similarity(graph));
+  return filled(empty, graph, stop);
+}
+
+// Null also where no subspace is much smaller than the whole.
+std::unique_ptr<GraphCodes> GraphCodes::of_nibbles(const faiss::IndexHNSW& graph, bool projected, const Stop& stop) {
+  const auto n = static_cast<size_t>(graph.ntotal), d = static_cast<size_t>(graph.d);
+  const float* x = vectors_of(graph);
+  const size_t sampled = std::min(n, kSample), apart = n / sampled;
+  std::vector<float> sample(sampled * d);
+  for (size_t i = 0; i < sampled * d; i++) sample[i] = kernels::read_at(x, i / d * apart * d + i % d);
+  GraphCodes empty;
+  size_t size = d;
+  if (projected) {
+    size = kSubspace;
+    if (sampled < 2 * size) return nullptr;
+    const Subspace space = subspace_of(sample.data(), sampled, d, size, !similarity(graph));
+    if (space.share < kLeastVariance) return nullptr;
+    empty.projection_ = std::make_shared<const kernels::Projection>(space.basis.data(), space.mean.data(), size, d);
+    for (size_t i = 0; i < sampled; i++) {
+      // In place: what is read lies behind what is written.
+      std::vector<float> row(sample.begin() + static_cast<int64_t>(i * d),
+                             sample.begin() + static_cast<int64_t>((i + 1) * d));
+      empty.projection_->apply(row.data(), sample.data() + i * size);
+    }
+  }
+  empty.nibbles_.emplace(kernels::NibbleScale::of(sample.data(), sampled, size), similarity(graph));
+  const auto scale = kernels::ByteScale::of(x, n, d, similarity(graph));
+  if (scale.exact) empty.bytes_.emplace(d, scale, similarity(graph));
+  return filled(empty, graph, stop);
+}
+
+std::unique_ptr<GraphCodes> GraphCodes::derive(const faiss::Index& index, const Stop& stop) {
+  if (!suits(index)) return nullptr;
+  const auto& graph = static_cast<const faiss::IndexHNSW&>(index);
+  const auto d = static_cast<size_t>(graph.d);
+  const auto good = [&](const std::unique_ptr<GraphCodes>& made) {
+    return made != nullptr && agreement(graph, *made) >= kLeastShare;
+  };
+  std::unique_ptr<GraphCodes> made;
+  if (d > kLongRow && good(made = of_nibbles(graph, true, stop))) return made;
+  if (d >= kLeastNibbles && good(made = of_nibbles(graph, false, stop))) return made;
+  if (good(made = of_bytes(graph, stop))) return made;
+  return nullptr;
+}
+
+void GraphCodes::append(const float* x, int64_t n) {
+  if (bytes_) bytes_->append(x, static_cast<size_t>(n));
+  if (!nibbles_) return;
+  if (!projection_) {
+    nibbles_->append(x, static_cast<size_t>(n));
+    return;
+  }
+  float projected[kernels::kMaxProjected];
+  for (int64_t i = 0; i < n; i++) {
+    projection_->apply(reinterpret_cast<const float*>(reinterpret_cast<const char*>(x) +
+                                                      static_cast<size_t>(i) * projection_->dim() * sizeof(float)),
+                       projected);
+    nibbles_->append(projected, 1);
+  }
+}
+
+void GraphCodes::truncate(int64_t rows) {
+  if (bytes_) bytes_->truncate(static_cast<size_t>(rows));
+  if (nibbles_) nibbles_->truncate(static_cast<size_t>(rows));
+}
+
+bool GraphCodes::has_room(int64_t rows) const {
+  const auto wanted = static_cast<size_t>(rows);
+  return (!bytes_ || bytes_->has_room(wanted)) && (!nibbles_ || nibbles_->has_room(wanted));
+}
+
 std::unique_ptr<GraphCodes> GraphCodes::grown(int64_t rows) const {
-  return std::unique_ptr<GraphCodes>(new GraphCodes(codes_.grown(static_cast<size_t>(rows))));
+  std::unique_ptr<GraphCodes> copy(new GraphCodes());
+  copy->projection_ = projection_;
+  if (bytes_) copy->bytes_.emplace(bytes_->grown(static_cast<size_t>(rows)));
+  if (nibbles_) copy->nibbles_.emplace(nibbles_->grown(static_cast<size_t>(rows)));
+  return copy;
 }
 
 bool GraphCodes::outgrown() const {
-  return static_cast<double>(codes_.clipped()) > kMostClipped * static_cast<double>(codes_.components());
+  const auto many = [](const auto& codes) {
+    return codes && static_cast<double>(codes->clipped()) > kMostClipped * static_cast<double>(codes->components());
+  };
+  return many(bytes_) || many(nibbles_);
+}
+
+size_t GraphCodes::bytes() const {
+  return (bytes_ ? bytes_->bytes() : 0) + (nibbles_ ? nibbles_->bytes() : 0) + (projection_ ? projection_->bytes() : 0);
+}
+
+// What a thread needs from search to search.
+struct GraphCodes::Space {
+  kernels::WalkSpace walk;
+  kernels::ByteQuery bytes;
+  kernels::NibbleQuery nibbles;
+  std::vector<std::pair<float, int64_t>> best;
+};
+
+// Leaves candidates in space.walk.pool, nearest first.
+void GraphCodes::find(const faiss::IndexHNSW& graph, const float* query, int64_t k, int64_t ef, Space& space) const {
+  const faiss::HNSW& hnsw = graph.hnsw;
+  const auto rows = static_cast<size_t>(graph.ntotal);
+  const kernels::GraphView base = layer(hnsw, 0, rows);
+  if (bytes_) bytes_->prepare(query, space.bytes);
+  if (nibbles_) {
+    float projected[kernels::kMaxProjected];
+    if (projection_) projection_->apply(query, projected);
+    nibbles_->prepare(projection_ ? projected : query, space.nibbles);
+    // With as few candidates as wanted hits, one that 4 bits misplace is lost.
+    const auto most = static_cast<size_t>(std::min(std::max(ef, k) + k / 2, graph.ntotal));
+    const int32_t entry = entry_of(hnsw, rows, *nibbles_, space.nibbles);
+    kernels::walk(base, *nibbles_, space.nibbles, entry, most, space.walk);
+  } else {
+    const auto most = static_cast<size_t>(std::min(std::max(ef, k), graph.ntotal));
+    kernels::walk(base, *bytes_, space.bytes, entry_of(hnsw, rows, *bytes_, space.bytes), most, space.walk);
+  }
 }
 
 void GraphCodes::search(const faiss::IndexHNSW& graph, int64_t n, const float* x, int64_t k, int64_t ef,
                         const std::function<bool(int64_t)>& allowed, int64_t* rows, float* distances) const {
-  thread_local kernels::WalkSpace space;
-  const faiss::HNSW& hnsw = graph.hnsw;
-  const kernels::GraphView view{hnsw.neighbors.data(), hnsw.offsets.data(),
-                                static_cast<size_t>(hnsw.cum_nneighbor_per_level[1]),
-                                static_cast<size_t>(graph.ntotal)};
+  thread_local Space space;
   const auto d = static_cast<size_t>(graph.d);
-  const float* vectors = vectors_of(graph);
   const bool descending = similarity(graph);
-  const auto most = static_cast<size_t>(std::min(std::max(ef, k), graph.ntotal));
-  std::vector<std::pair<float, int64_t>> best;
+  auto& best = space.best;
   for (int64_t q = 0; q < n; q++) {
     const float* query = x + static_cast<size_t>(q) * d;
-    codes_.prepare(query, space.query);
-    kernels::walk(view, codes_, descend(hnsw, codes_, space.query), most, space);
+    find(graph, query, k, ef, space);
+    const bool exact = bytes_ && space.bytes.exact;
+    const bool ordered = exact && !nibbles_;
+    const int64_t times = ordered ? 1 : nibbles_ ? kNibbleSpare : kByteSpare;
+    const auto wanted = static_cast<size_t>(ordered ? k : k + (times - 1) * std::max(k, kLeastSpare));
     best.clear();
-    const auto wanted = static_cast<size_t>(space.query.exact ? k : spare_of(k));
-    for (const auto& candidate : space.pool) {
+    for (const auto& candidate : space.walk.pool) {
       if (best.size() == wanted) break;
-      if (allowed && !allowed(candidate.row)) continue;
-      best.emplace_back(codes_.distance(space.query, candidate.score), candidate.row);
+      if (!allowed || allowed(candidate.row)) best.emplace_back(static_cast<float>(candidate.score), candidate.row);
     }
-    if (!space.query.exact) rescore(query, vectors, d, descending, best);
-    if (descending && space.query.exact) {
-      for (auto& one : best) one.first = -one.first;
+    if (exact) {
+      rescore(*bytes_, space.bytes, descending, best);
+    } else {
+      rescore(query, vectors_of(graph), d, descending, best);
     }
     const auto found = std::min<size_t>(best.size(), static_cast<size_t>(k));
     std::partial_sort(best.begin(), best.begin() + static_cast<int64_t>(found), best.end());

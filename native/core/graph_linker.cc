@@ -10,6 +10,8 @@
 #include <mutex>
 #include <numeric>
 
+#include "core/graph_inserter.h"
+
 namespace quiver {
 
 namespace {
@@ -32,11 +34,18 @@ std::unique_ptr<faiss::DistanceComputer> distance_to(const faiss::Index& storage
 struct GraphLinker::Tools {
   std::vector<std::unique_ptr<faiss::VisitedTable>> visited;
   std::vector<std::unique_ptr<faiss::DistanceComputer>> distance;
+  std::vector<std::unique_ptr<GraphInserter>> inserters;  // in place of the other two where there are codes
+  int team;
   std::mutex mutex;
   std::exception_ptr failure;
 
-  Tools(const faiss::IndexHNSW& graph, int team) {
+  Tools(faiss::IndexHNSW& graph, int threads, const kernels::ByteCodes* codes, std::vector<omp_lock_t>& locks)
+      : team(threads) {
     for (int t = 0; t < team; t++) {
+      if (codes != nullptr) {
+        inserters.push_back(std::make_unique<GraphInserter>(graph.hnsw, *codes, locks));
+        continue;
+      }
       visited.push_back(std::make_unique<faiss::VisitedTable>(static_cast<int>(graph.ntotal)));
       distance.push_back(distance_to(*graph.storage));
     }
@@ -64,17 +73,21 @@ void GraphLinker::release_locks() noexcept {
 void GraphLinker::insert(Tools& tools, size_t thread, int64_t place, const float* x) {
   const int64_t row = order_[static_cast<size_t>(place)];
   const int level = graph_.hnsw.levels[static_cast<size_t>(row)] - 1;
-  faiss::DistanceComputer& distance = *tools.distance[thread];
-  distance.set_query(x + (row - first_) * graph_.d);
-  graph_.hnsw.add_with_locks(distance, level, static_cast<int>(row), node_locks_, *tools.visited[thread],
-                             graph_.keep_max_size_level0 && level == 0);
+  if (!tools.inserters.empty()) {
+    tools.inserters[thread]->insert(static_cast<int32_t>(row), level);
+  } else {
+    faiss::DistanceComputer& distance = *tools.distance[thread];
+    distance.set_query(x + (row - first_) * graph_.d);
+    graph_.hnsw.add_with_locks(distance, level, static_cast<int>(row), node_locks_, *tools.visited[thread],
+                               graph_.keep_max_size_level0 && level == 0);
+  }
   done_[static_cast<size_t>(row - first_)] = 1;
 }
 
 // A slice ends when a reader waits, not before, so that an add without searches beside it runs at full speed.
 void GraphLinker::run_slice(Tools& tools, const float* x) {
   const auto n = static_cast<int64_t>(order_.size());
-  const int team = static_cast<int>(tools.visited.size());
+  const int team = tools.team;
   std::lock_guard<FairLock> hold(lock_);
   const auto deadline = Clock::now() + kSlice;
   // A node above the top level becomes the entry point, which FAISS changes without a lock: those go alone.
@@ -101,7 +114,7 @@ void GraphLinker::run_slice(Tools& tools, const float* x) {
   }
 }
 
-void GraphLinker::link(int64_t first, int64_t n, const float* x, int threads) {
+void GraphLinker::link(int64_t first, int64_t n, const float* x, int threads, const kernels::ByteCodes* codes) {
   first_ = first;
   make_locks();
   done_.assign(static_cast<size_t>(n), 0);
@@ -111,7 +124,7 @@ void GraphLinker::link(int64_t first, int64_t n, const float* x, int threads) {
   std::stable_sort(order_.begin(), order_.end(), [&](int64_t a, int64_t b) {
     return graph_.hnsw.levels[static_cast<size_t>(a)] > graph_.hnsw.levels[static_cast<size_t>(b)];
   });
-  Tools tools(graph_, static_cast<int>(std::min<int64_t>(threads, n)));
+  Tools tools(graph_, static_cast<int>(std::min<int64_t>(threads, n)), codes, node_locks_);
   try {
     while (next_ < n) run_slice(tools, x);
     if (tools.failure) std::rethrow_exception(tools.failure);

@@ -1,4 +1,4 @@
-// Links stored rows into a graph while others search it: FAISS's own insertion, in slices.
+// Links stored rows into a graph while others search it, in slices: by codes, or by FAISS's own insertion.
 #pragma once
 
 #include <faiss/IndexHNSW.h>
@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/fair_lock.h"
+#include "kernels/byte_codes.h"
 
 namespace quiver {
 
@@ -18,9 +19,10 @@ class GraphLinker {
   GraphLinker(faiss::IndexHNSW& graph, std::vector<omp_lock_t>& node_locks, FairLock& lock)
       : graph_(graph), node_locks_(node_locks), lock_(lock) {}
 
-  // Links the n rows from `first` on, whose vectors are `x`. When it throws (there was no memory), linked() tells which
-  // are in; the others may have links already, so they must stay as dead rows, unless nothing has begun().
-  void link(int64_t first, int64_t n, const float* x, int threads);
+  // Links the n rows from `first` on, whose vectors are `x`. `codes`: of all rows up to these, or null. When it throws
+  // (there was no memory), linked() tells which are in; the others may have links already, so they must stay as dead
+  // rows, unless nothing has begun().
+  void link(int64_t first, int64_t n, const float* x, int threads, const kernels::ByteCodes* codes = nullptr);
   bool linked(int64_t row) const { return !done_.empty() && done_[static_cast<size_t>(row - first_)] != 0; }
   bool begun() const { return next_.load() > 0; }
 

@@ -53,7 +53,9 @@ void IndexState::answer(int64_t n, const float* x, const SearchOptions& options,
   }
   std::shared_ptr<const RowSet> allowed;
   if (options.filter) allowed = options.filter->rows(body_.rows);
-  Searcher(*body_.index, shape_, body_.rows, allowed.get(), body_.codes.get()).search(n, x, options, ids, distances);
+  Searcher(*body_.index, shape_, body_.rows, allowed.get(), body_.codes.get(), body_.exact.get())
+      .search(n, x, options, ids, distances);
+  ask_for_codes(n, options);
   for (int64_t i = 0; i < n * options.k; i++) {
     if (ids[i] >= 0) ids[i] = body_.rows.id(ids[i]);
     if (spec_.metric == Metric::kCosine && ids[i] >= 0) distances[i] = std::clamp(distances[i], -1.0f, 1.0f);

@@ -7,6 +7,7 @@
 #include <new>
 #include <utility>
 
+#include "core/background.h"
 #include "core/error.h"
 #include "core/rebuild.h"
 
@@ -15,8 +16,6 @@ namespace quiver {
 IndexState::IndexState(Body body, SnapshotInfo info)
     : spec_(std::move(info.spec)), bigint_ids_(info.bigint_ids), body_(std::move(body)), note_(std::move(info.note)) {
   generation_ = info.generation;
-  // A mapped file stays on disk until a search needs a page of it.
-  if (!body_.region || !body_.region->mapped()) derive_codes(body_, nullptr);
   shape_ = Shape(body_.index.get());
   publish();
 }
@@ -29,7 +28,11 @@ std::shared_ptr<IndexState> IndexState::create(const Spec& spec, bool bigint_ids
 }
 
 std::shared_ptr<IndexState> IndexState::from_body(Body body, SnapshotInfo info) {
-  return std::shared_ptr<IndexState>(new IndexState(std::move(body), std::move(info)));
+  std::shared_ptr<IndexState> state(new IndexState(std::move(body), std::move(info)));
+  const Body& its = state->body_;
+  // A mapped file stays on disk until a search needs a page of it.
+  if (!its.region || !its.region->mapped()) state->derive_in_background();
+  return state;
 }
 
 void IndexState::check_usable() const {
@@ -75,6 +78,7 @@ void IndexState::publish() {
   stats->implicit_ids = body_.rows.implicit();
   stats->generation = generation_;
   stats->bytes = body_.bytes();
+  stats->derived_bytes = body_.derived_bytes();
   stats->factory = body_.factory;
   stats->kind = kind_of(body_.index.get());
   if (const auto* graph = as_hnsw(base)) {
@@ -101,29 +105,6 @@ void IndexState::changed() {
 
 // --- background
 
-// Background work under way: while one of these lives, the index is not quiet.
-class IndexState::Background {
- public:
-  explicit Background(IndexState& state) : state_(state.shared_from_this()) {
-    std::lock_guard<std::mutex> guard(state_->small_);
-    state_->background_++;
-  }
-  Background(const Background&) = delete;
-  Background& operator=(const Background&) = delete;
-  ~Background() {
-    std::vector<std::function<void()>> waiting;
-    {
-      std::lock_guard<std::mutex> guard(state_->small_);
-      if (--state_->background_ > 0) return;
-      waiting.swap(state_->when_quiet_);
-    }
-    for (auto& done : waiting) done();
-  }
-
- private:
-  std::shared_ptr<IndexState> state_;
-};
-
 void IndexState::when_quiet(std::function<void()> done) {
   {
     std::lock_guard<std::mutex> guard(small_);
@@ -139,7 +120,7 @@ void IndexState::verify(const Snapshot& snapshot, const Ticket& ticket) {
   try {
     snapshot.verify(Executor::instance().threads(), false, ticket);
   } catch (const Error& error) {
-    if (error.code == code::kCorrupt) {
+    if (error.is(code::kCorrupt)) {
       std::lock_guard<std::mutex> guard(small_);
       damage_ = error;
       damaged_ = true;
@@ -165,6 +146,15 @@ void IndexState::verify_in_background(Snapshot snapshot) {
     } catch (const std::bad_alloc&) {
       // Nothing was found out. The next open checks again.
     }
+  }));
+}
+
+void IndexState::derive_in_background() {
+  if (!body_.wants_codes()) return;
+  strand->post(make_task([self = shared_from_this(), work = std::make_shared<Background>(*this)] {
+    if (self->freed_) return;
+    derive_codes(self->body_, &self->lock_, [&] { return self->closing_ || shutting_down(); });
+    self->publish();
   }));
 }
 

@@ -40,6 +40,7 @@ struct Stats {
   bool implicit_ids = true;
   uint64_t generation = 0;
   size_t bytes = 0;
+  size_t derived_bytes = 0;
   std::string factory;
   std::string kind;
   int m = 0;
@@ -107,6 +108,13 @@ class IndexState : public std::enable_shared_from_this<IndexState> {
   void verify_in_background(Snapshot snapshot);
   // Does so now when it is not done yet: damage must not be written out again under fresh checksums.
   void verify_first(const Ticket& ticket);
+  // Makes the codes that a graph is searched by, if it has none and suits. Until then FAISS searches it.
+  void derive_in_background();
+  // The same for an index whose vectors stay in a file, which has codes only when they are asked for.
+  void want_codes() {
+    codes_wanted_ = true;
+    derive_in_background();
+  }
   // Calls `done` when no background work is left.
   void when_quiet(std::function<void()> done);
 
@@ -115,7 +123,11 @@ class IndexState : public std::enable_shared_from_this<IndexState> {
   // False when the last handle is gone: what was freed, or soon will be, cannot be opened again.
   bool open_another_handle();
   // True when this was the last handle: the caller then posts free() to the strand.
-  bool close_handle() { return handles_.fetch_sub(1) == 1; }
+  bool close_handle() {
+    const bool last = handles_.fetch_sub(1) == 1;
+    if (last) closing_ = true;
+    return last;
+  }
   void free();
 
   std::shared_ptr<Strand> strand = std::make_shared<Strand>();
@@ -123,6 +135,7 @@ class IndexState : public std::enable_shared_from_this<IndexState> {
 
  private:
   friend class Rebuild;
+  class Background;
   IndexState(Body body, SnapshotInfo info);
   void check_usable() const;
   void verify(const Snapshot& snapshot, const Ticket& ticket);
@@ -137,12 +150,16 @@ class IndexState : public std::enable_shared_from_this<IndexState> {
   void changed();
   void publish();
   void sweep();
+  // Exact searches of plain vectors gain by codes: from so many on, these are made in the background.
+  void ask_for_codes(int64_t n, const SearchOptions& options) const;
+  // One slice of that, a task of the strand; posts the next one.
+  void derive_exact(const std::shared_ptr<Background>& work);
+  bool derive_exact_slice();
   void start_rebuild(std::optional<Spec> spec, std::shared_ptr<Ticket> ticket, bool sweep,
                      std::function<void(std::exception_ptr)> done);
   // Keeps `call` until the sweep that runs has ended; false when none does.
   bool after_sweep(std::function<void()> call);
   void write_live(Sink& sink, const Ticket& ticket);
-  class Background;
   SnapshotInfo info() const;
 
   Spec spec_;
@@ -152,9 +169,14 @@ class IndexState : public std::enable_shared_from_this<IndexState> {
   mutable FairLock lock_;
   std::atomic<uint64_t> generation_{0};
   std::atomic<int64_t> count_{0};
-  std::atomic<bool> exhaustive_{false};  // a search looks at every vector
-  std::atomic<bool> plain_{false};       // whole vectors by row, none of them dead
+  std::atomic<bool> exhaustive_{false};            // a search looks at every vector
+  std::atomic<bool> plain_{false};                 // whole vectors by row, none of them dead
+  mutable std::atomic<int64_t> exact_asked_{0};    // queries since codes were last made, or tried
+  mutable std::atomic<bool> exact_posted_{false};  // they are being made
+  int64_t next_exact_ = 0;                         // fewer rows did not gain; under the lock
   std::atomic<int> handles_{0};
+  std::atomic<bool> codes_wanted_{false};
+  std::atomic<bool> closing_{false};
   std::atomic<bool> freed_{false};
 
   mutable std::mutex small_;  // guards what follows; held for moments

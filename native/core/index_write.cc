@@ -158,6 +158,7 @@ void IndexState::reset() {
     drop_views(body_.index.get());
     body_.index->reset();
     body_.codes.reset();
+    body_.exact.reset();
     body_.next_codes = GraphCodes::kFewest;
     std::swap(body_.rows, rows);
     if (views_are_known(body_.index.get())) region.swap(body_.region);

@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include "core/error.h"
+#include "core/huge_pages.h"
 
 namespace quiver {
 
@@ -26,6 +27,7 @@ std::shared_ptr<Region> Region::allocate(size_t size) {
     throw Error(code::kOutOfMemory, "There is no memory for " + std::to_string(size) + " bytes.",
                 std::to_string(size) + " bytes free", std::generic_category().message(errno));
   }
+  want_huge_pages(data, size);
   return std::shared_ptr<Region>(new Region(static_cast<uint8_t*>(data), size, false));
 }
 

@@ -145,6 +145,7 @@ void Searcher::search_k(int64_t n, const float* x, int64_t k, const SearchOption
     walk_codes(n, x, k, options, rows, distances);
     return;
   }
+  if (search_exact_codes(n, x, k, options, rows, distances)) return;
   if (!restricted()) {
     const bool use_storage = options.exact && shape_.graph == &index_ && can_scan(index_);
     const faiss::Index& target = use_storage ? *shape_.graph->storage : index_;
@@ -183,6 +184,21 @@ void Searcher::search_k(int64_t n, const float* x, int64_t k, const SearchOption
   if (few && shape_.lists != nullptr) wide.exact = true;
   search_native(index_, n, x, k, wide, selector, rows, distances);
   complete_short_rows(n, x, k, rows, distances);
+}
+
+bool Searcher::search_exact_codes(int64_t n, const float* x, int64_t k, const SearchOptions& options, int64_t* rows,
+                                  float* distances) const {
+  // Where less than this share of the rows may be found, comparing with these alone is quicker.
+  constexpr double kLeastAllowed = 0.1;
+  if (exact_ == nullptr || (shape_.graph != nullptr && !options.exact)) return false;
+  const auto* flat = FlatCodes::vectors_of(index_);
+  if (flat == nullptr || !exact_->pays(*flat, n, k)) return false;
+  FlatCodes::Allowed only;
+  if (restricted()) {
+    if (static_cast<double>(allowed_count()) < kLeastAllowed * static_cast<double>(ids_.rows())) return false;
+    only = [this](int64_t row) { return allowed(row); };
+  }
+  return exact_->search(*flat, n, x, k, options.crew, only, rows, distances);
 }
 
 double Searcher::spread() const {

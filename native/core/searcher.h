@@ -9,6 +9,7 @@
 
 #include "core/factory.h"
 #include "core/filter.h"
+#include "core/flat_codes.h"
 #include "core/graph_codes.h"
 #include "core/structure.h"
 
@@ -40,10 +41,11 @@ struct RangeHits {
 
 class Searcher {
  public:
-  // `shape` is the index's own. `allowed` null: all live rows. `codes` null: FAISS walks the graph itself.
+  // `shape` is the index's own. `allowed` null: all live rows. `codes` null: FAISS walks the graph itself. `exact`
+  // null: plain vectors are compared as they are.
   Searcher(const faiss::Index& index, const Shape& shape, const RowIds& ids, const RowSet* allowed,
-           const GraphCodes* codes = nullptr)
-      : index_(index), shape_(shape), ids_(ids), allowed_(allowed), codes_(codes) {}
+           const GraphCodes* codes = nullptr, const FlatCodes* exact = nullptr)
+      : index_(index), shape_(shape), ids_(ids), allowed_(allowed), codes_(codes), exact_(exact) {}
 
   // Writes n * k rows and distances, best first, -1 in places without a hit.
   void search(int64_t n, const float* x, const SearchOptions& options, int64_t* rows, float* distances) const;
@@ -62,6 +64,9 @@ class Searcher {
   void scan(const faiss::Index& inner, int64_t n, const float* x, int64_t k, int64_t* rows, float* distances) const;
   void walk_codes(int64_t n, const float* x, int64_t k, const SearchOptions& options, int64_t* rows,
                   float* distances) const;
+  // False, with nothing done, where codes of plain vectors are of no use.
+  bool search_exact_codes(int64_t n, const float* x, int64_t k, const SearchOptions& options, int64_t* rows,
+                          float* distances) const;
   // How many rows there are for one that may be found.
   double spread() const;
   void complete_short_rows(int64_t n, const float* x, int64_t k, int64_t* rows, float* distances) const;
@@ -74,6 +79,7 @@ class Searcher {
   const RowIds& ids_;
   const RowSet* allowed_;
   const GraphCodes* codes_;
+  const FlatCodes* exact_;
   mutable int64_t count_ = -1;
 };
 

@@ -12,6 +12,7 @@
 #include "core/guarded_reader.h"
 #include "core/residual_lists.h"
 #include "core/structure_check.h"
+#include "kernels/unaligned.h"
 
 namespace quiver {
 
@@ -277,7 +278,7 @@ void Snapshot::verify(int threads, bool structure_only, const Ticket& ticket) co
     const uint64_t to = std::min<uint64_t>(from + kBlockBytes, header.table.offset);
     const bool only_vectors = from >= header.vectors.offset && to <= header.vectors.offset + header.vectors.bytes;
     if ((structure_only && only_vectors) || bad.load() >= 0 || ticket.aborted()) continue;
-    if (crc32c(0, region_->data() + from, to - from) != sums[block]) bad = block;
+    if (crc32c(0, region_->data() + from, to - from) != kernels::read_at(sums, static_cast<size_t>(block))) bad = block;
     done++;
   }
   ticket.check();

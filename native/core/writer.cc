@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/graph_linker.h"
+#include "core/huge_pages.h"
 #include "core/structure.h"
 
 namespace quiver {
@@ -27,6 +28,7 @@ void grow(faiss::MaybeOwnedVector<T>& data, size_t size, FairLock& lock) {
   if (has >= size) return;
   std::vector<T> bigger;
   bigger.reserve(data.size() == 0 ? size : std::max(size, data.size() + data.size() / 2));
+  want_huge_pages(bigger.data(), bigger.capacity() * sizeof(T));
   bigger.assign(data.data(), data.data() + data.size());
   faiss::MaybeOwnedVector<T> old;
   {
@@ -41,6 +43,7 @@ void grow(std::vector<T>& data, size_t size, FairLock& lock) {
   if (data.capacity() >= size) return;
   std::vector<T> bigger;
   bigger.reserve(data.empty() ? size : std::max(size, data.size() + data.size() / 2));
+  want_huge_pages(bigger.data(), bigger.capacity() * sizeof(T));
   bigger.assign(data.begin(), data.end());
   std::lock_guard<FairLock> hold(lock);
   data.swap(bigger);
@@ -104,6 +107,7 @@ class SliceSize {
 void Writer::reserve(int64_t n, bool named) {
   faiss::Index* index = body_.index.get();
   const auto rows = static_cast<size_t>(index->ntotal + n);
+  linking_.expect(n);
   for (auto* codes : all_codes(index)) grow(codes->codes, rows * codes->code_size, lock_);
   if (auto* graph = as_hnsw(base_of(index))) {
     const auto links_a_row = static_cast<size_t>(graph->hnsw.cum_nneighbor_per_level[1]);
@@ -217,6 +221,7 @@ void Writer::store(faiss::IndexHNSW& graph, int64_t first, int64_t n, const floa
 
 int64_t Writer::append_graph(faiss::IndexHNSW& graph, int64_t n, const float* x, const Commit& commit) {
   int64_t done = 0;
+  linking_.prepare(graph, n, x);
   while (done < n && !ticket_.aborted()) {
     const int64_t m = std::min(n - done, kGraphChunk);
     const int64_t first = graph.ntotal;
@@ -224,7 +229,8 @@ int64_t Writer::append_graph(faiss::IndexHNSW& graph, int64_t n, const float* x,
     store(graph, done, m, x + done * graph.d, commit);
     try {
       // A chunk that is stored is linked to its end, cancelled or not: a row without links would never be found.
-      linker.link(first, m, x + done * graph.d, threads_);
+      const kernels::ByteCodes* codes = linking_.with(m, x + done * graph.d);
+      linker.link(first, m, x + done * graph.d, threads_, codes);
     } catch (...) {
       std::lock_guard<FairLock> hold(lock_);
       if (!linker.begun()) {

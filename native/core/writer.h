@@ -9,6 +9,7 @@
 
 #include "core/body.h"
 #include "core/fair_lock.h"
+#include "core/linking_codes.h"
 #include "core/ticket.h"
 
 namespace quiver {
@@ -45,6 +46,7 @@ class Writer {
   FairLock& lock_;
   const Ticket& ticket_;
   int threads_;
+  LinkingCodes linking_;
 };
 
 }  // namespace quiver

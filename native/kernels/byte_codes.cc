@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/unaligned.h"
+
 namespace quiver::kernels {
 
 namespace {
@@ -22,9 +24,10 @@ ByteScale ByteScale::of(const float* x, size_t n, size_t dim, bool similarity) {
   float low = 0, high = 0;
   bool whole = true;
   for (size_t i = 0; i < n * dim; i++) {
-    low = std::min(low, x[i]);
-    high = std::max(high, x[i]);
-    whole = whole && x[i] == std::nearbyint(x[i]);
+    const float value = read_at(x, i);
+    low = std::min(low, value);
+    high = std::max(high, value);
+    whole = whole && value == std::nearbyint(value);
   }
   if (whole && low >= 0 && high <= kLevels) return {1, 0, true};
   if (similarity || low < 0) {
@@ -51,14 +54,14 @@ void ByteCodes::append(const float* x, size_t n) {
   // Of an inner product, what the offsets of row and query add that depends on the row.
   const double shift = 128 + static_cast<double>(scale_.offset) / scale_.scale;
   for (size_t i = 0; i < n; i++) {
-    const float* from = x + i * dim_;
     uint8_t* row = codes_.data() + (first + i) * stride_;
     int64_t sum = 0, squares = 0;
     uint64_t cut = 0;
     for (size_t j = 0; j < dim_; j++) {
-      const float level = std::nearbyint((from[j] - scale_.offset) * inverse);
+      const float value = (read_at(x, i * dim_ + j) - scale_.offset) * inverse;
+      const float level = std::nearbyint(value);
       const float fits = std::clamp(level, 0.0f, kLevels);
-      cut += fits != level ? 1 : 0;
+      cut += fits != (scale_.exact ? value : level) ? 1 : 0;
       row[j] = static_cast<uint8_t>(fits);
     }
     for (size_t j = 0; j < dim_; j++) {
@@ -103,7 +106,7 @@ bool ByteCodes::covers(const float* x) const {
 void ByteCodes::prepare(const float* x, ByteQuery& query) const {
   query.codes.assign(stride_, 0);
   query.exact = scale_.exact && clipped_ == 0 && dim_ <= kMaxExactDim;
-  query.squares = 0;
+  query.base = 0;
   if (own_scale()) {
     float most = 0;
     for (size_t j = 0; j < dim_; j++) most = std::max(most, std::fabs(x[j]));
@@ -114,12 +117,23 @@ void ByteCodes::prepare(const float* x, ByteQuery& query) const {
     return;
   }
   const float inverse = 1 / scale_.scale;
+  // Sums that the compiler can make of many components at once.
+  int32_t squares = 0, other = 0;
   for (size_t j = 0; j < dim_; j++) {
     const float level = std::clamp(std::nearbyint((x[j] - scale_.offset) * inverse), 0.0f, kLevels);
-    query.exact = query.exact && level == x[j];
-    query.squares += static_cast<int64_t>(level * level);
-    query.codes[j] = static_cast<uint8_t>(static_cast<int8_t>(level - 128));
+    const auto code = static_cast<int32_t>(level);
+    other += level != x[j] ? 1 : 0;
+    squares += code * code;
+    query.codes[j] = static_cast<uint8_t>(code - 128);
   }
+  query.exact = query.exact && other == 0;
+  query.base = similarity_ ? 0 : squares;
+}
+
+void ByteCodes::prepare_row(int32_t row, ByteQuery& query) const {
+  const uint8_t* codes = codes_.data() + static_cast<size_t>(row) * stride_;
+  query.codes.resize(stride_);
+  for (size_t j = 0; j < stride_; j++) query.codes[j] = codes[j] ^ 128;
 }
 
 }  // namespace quiver::kernels

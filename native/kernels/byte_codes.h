@@ -30,7 +30,8 @@ struct ByteQuery {
   AlignedBytes codes;  // signed; 128 less than a row's
   // Scores of exact codes tell the distance itself.
   bool exact = false;
-  int64_t squares = 0;
+  // What is to be added to a score for that.
+  int32_t base = 0;
 };
 
 class ByteCodes {
@@ -40,7 +41,8 @@ class ByteCodes {
   size_t size() const { return biases_.size(); }
   size_t bytes() const { return codes_.capacity() + biases_.capacity() * sizeof(int32_t); }
   bool exact() const { return scale_.exact; }
-  // Components that did not fit the scale and were cut, of all that were encoded.
+  // Components that did not fit the scale and were cut, or rounded where codes are to be exact, of all that were
+  // encoded.
   uint64_t clipped() const { return clipped_; }
   uint64_t components() const { return size() * dim_; }
 
@@ -54,6 +56,8 @@ class ByteCodes {
   // False for a query too far outside the scale for the order by codes to mean anything.
   bool covers(const float* x) const;
   void prepare(const float* x, ByteQuery& query) const;
+  // A row as a query to the others, for the order alone.
+  void prepare_row(int32_t row, ByteQuery& query) const;
   // Less is nearer, for both kinds of metric.
   void scores(const ByteQuery& query, const int32_t* rows, size_t n, int32_t* out) const {
     dots_(codes_.data(), stride_, rows, n, reinterpret_cast<const int8_t*>(query.codes.data()), out);
@@ -61,7 +65,7 @@ class ByteCodes {
   }
   // The squared distance or the inner product, where query.exact.
   float distance(const ByteQuery& query, int32_t score) const {
-    return static_cast<float>(similarity_ ? -int64_t{score} : query.squares + score);
+    return static_cast<float>(similarity_ ? -(query.base + score) : query.base + score);
   }
   void prefetch(int32_t row) const {
     const uint8_t* at = codes_.data() + static_cast<size_t>(row) * stride_;

@@ -3,12 +3,13 @@
 #include <algorithm>
 #include <cstring>
 
+#include "kernels/unaligned.h"
+
 namespace quiver::kernels {
 
 namespace {
 
 constexpr int32_t kExpanded = INT32_MIN;
-constexpr size_t kMaxLinks = 1024;
 
 // The sorted candidates of a walk.
 class Pool {
@@ -44,6 +45,12 @@ class Pool {
   size_t size_ = 0;
 };
 
+void prefetch_links(const GraphView& graph, int32_t row) {
+  constexpr size_t kLine = 64 / sizeof(int32_t);
+  const int32_t* links = graph.links + graph.offsets[row];
+  for (size_t i = 0; i < graph.width; i += kLine) __builtin_prefetch(links + i);
+}
+
 }  // namespace
 
 void WalkSpace::begin(size_t rows) {
@@ -53,11 +60,36 @@ void WalkSpace::begin(size_t rows) {
   epoch_ = 1;
 }
 
-void walk(const GraphView& graph, const ByteCodes& codes, int32_t entry, size_t ef, WalkSpace& space) {
+template <class Codes, class Query>
+int32_t descend(const GraphView& graph, const Codes& codes, const Query& query, int32_t from) {
+  int32_t at = from, score, links[kMaxLinks], scores[kMaxLinks];
+  codes.scores(query, &at, 1, &score);
+  for (bool moved = true; moved;) {
+    moved = false;
+    const int32_t* its = graph.links + graph.offsets[at];
+    size_t n = 0;
+    for (; n < graph.width; n++) {
+      links[n] = read_at(its, n);
+      if (links[n] < 0) break;
+      codes.prefetch(links[n]);
+    }
+    codes.scores(query, links, n, scores);
+    for (size_t i = 0; i < n; i++) {
+      if (scores[i] >= score) continue;
+      score = scores[i];
+      at = links[i];
+      moved = true;
+    }
+  }
+  return at;
+}
+
+template <class Codes, class Query>
+void walk(const GraphView& graph, const Codes& codes, const Query& query, int32_t entry, size_t ef, WalkSpace& space) {
   space.begin(graph.rows);
   Pool pool(space.pool, ef);
   int32_t score;
-  codes.scores(space.query, &entry, 1, &score);
+  codes.scores(query, &entry, 1, &score);
   space.visit(entry);
   pool.insert(score, entry);
   int32_t fresh[kMaxLinks];
@@ -71,23 +103,32 @@ void walk(const GraphView& graph, const ByteCodes& codes, int32_t entry, size_t 
     pool[next].row |= kExpanded;
     const int32_t* links = graph.links + graph.offsets[row];
     size_t n = 0;
-    for (size_t i = 0; i < graph.width && links[i] >= 0; i++) {
-      if (!space.visit(links[i])) continue;
-      codes.prefetch(links[i]);
-      fresh[n++] = links[i];
+    for (size_t i = 0; i < graph.width; i++) {
+      const int32_t link = read_at(links, i);
+      if (link < 0) break;
+      if (!space.visit(link)) continue;
+      codes.prefetch(link);
+      fresh[n++] = link;
     }
     // The likeliest to be expanded next: its links come while the scores are made.
-    if (next + 1 < pool.size()) __builtin_prefetch(graph.links + graph.offsets[pool[next + 1].row & ~kExpanded]);
-    codes.scores(space.query, fresh, n, scores);
+    if (next + 1 < pool.size()) prefetch_links(graph, pool[next + 1].row & ~kExpanded);
+    codes.scores(query, fresh, n, scores);
     size_t lowest = pool.size();
     for (size_t i = 0; i < n; i++) {
       if (!pool.takes(scores[i])) continue;
-      lowest = std::min(lowest, pool.insert(scores[i], fresh[i]));
+      const size_t place = pool.insert(scores[i], fresh[i]);
+      if (place <= next + 1) prefetch_links(graph, fresh[i]);
+      lowest = std::min(lowest, place);
     }
     next = lowest <= next ? lowest : next + 1;
   }
   for (size_t i = 0; i < pool.size(); i++) pool[i].row &= ~kExpanded;
   space.pool.resize(pool.size());
 }
+
+template int32_t descend(const GraphView&, const ByteCodes&, const ByteQuery&, int32_t);
+template int32_t descend(const GraphView&, const NibbleCodes&, const NibbleQuery&, int32_t);
+template void walk(const GraphView&, const ByteCodes&, const ByteQuery&, int32_t, size_t, WalkSpace&);
+template void walk(const GraphView&, const NibbleCodes&, const NibbleQuery&, int32_t, size_t, WalkSpace&);
 
 }  // namespace quiver::kernels

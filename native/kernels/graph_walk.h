@@ -1,4 +1,4 @@
-// Best-first search over the links of a graph, with scores of 8-bit codes.
+// Best-first search over the links of a graph, with scores of codes.
 //
 // One sorted array holds the best that were seen, expanded or not: no heaps, and the worst is at its end. The links of
 // the next node and the codes of all its neighbours are asked for before they are needed.
@@ -9,10 +9,11 @@
 #include <vector>
 
 #include "kernels/byte_codes.h"
+#include "kernels/nibble_codes.h"
 
 namespace quiver::kernels {
 
-// The base layer, as FAISS lays it out: node i has links[offsets[i] .. offsets[i] + width), ended by -1.
+// A layer, as FAISS lays it out: node i has links[offsets[i] .. offsets[i] + width), ended by -1.
 struct GraphView {
   const int32_t* links;
   const size_t* offsets;
@@ -24,6 +25,8 @@ struct Candidate {
   int32_t score;
   int32_t row;  // its sign bit is set once it was expanded
 };
+
+inline constexpr size_t kMaxLinks = 1024;
 
 // What a thread needs from search to search.
 class WalkSpace {
@@ -37,7 +40,6 @@ class WalkSpace {
     mark = epoch_;
     return true;
   }
-  ByteQuery query;
   std::vector<Candidate> pool;
 
  private:
@@ -45,7 +47,17 @@ class WalkSpace {
   uint8_t epoch_ = 0;
 };
 
-// Leaves in space.pool at most `ef` rows, nearest first, found from `entry` on. space.query is prepared.
-void walk(const GraphView& graph, const ByteCodes& codes, int32_t entry, size_t ef, WalkSpace& space);
+// From a node always on to its nearest neighbour.
+template <class Codes, class Query>
+int32_t descend(const GraphView& graph, const Codes& codes, const Query& query, int32_t from);
+
+// Leaves in space.pool at most `ef` rows, nearest first, found from `entry` on.
+template <class Codes, class Query>
+void walk(const GraphView& graph, const Codes& codes, const Query& query, int32_t entry, size_t ef, WalkSpace& space);
+
+extern template int32_t descend(const GraphView&, const ByteCodes&, const ByteQuery&, int32_t);
+extern template int32_t descend(const GraphView&, const NibbleCodes&, const NibbleQuery&, int32_t);
+extern template void walk(const GraphView&, const ByteCodes&, const ByteQuery&, int32_t, size_t, WalkSpace&);
+extern template void walk(const GraphView&, const NibbleCodes&, const NibbleQuery&, int32_t, size_t, WalkSpace&);
 
 }  // namespace quiver::kernels

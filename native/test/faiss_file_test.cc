@@ -216,6 +216,20 @@ TEST(FaissFile, DescribesWhatItFinds) {
   }
 }
 
+// The vectors of such a file begin at an odd byte, and the index is a view of it.
+TEST(FaissFile, CosineNeedsVectorsOfLengthOne) {
+  auto x = Random(177).vectors(kRows, kDim);
+  const auto checking = [&] {
+    faiss::IndexFlatIP flat(kDim);
+    flat.add(kRows, x.data());
+    const Body body = read_faiss(region_of(flat), "The file", false);
+    return code_of([&] { check_unit_length(body, "The file"); });
+  };
+  EXPECT_EQ(checking(), code::kArgument);
+  normalize_vectors(kRows, kDim, x.data());
+  EXPECT_EQ(checking(), "nothing");
+}
+
 TEST(FaissFile, KnowsTheMetric) {
   EXPECT_EQ(metric_of(make_index(spec_of("HNSW8", kDim)).get()), Metric::kL2);
   EXPECT_EQ(metric_of(make_index(spec_of("Flat", kDim, Metric::kCosine)).get()), Metric::kInnerProduct);

@@ -11,13 +11,14 @@ namespace {
 
 constexpr int64_t kDim = 24, kRows = 3000, kQueries = 40, kK = 10;
 
-double recall(const IndexState& index, const std::vector<float>& queries, SearchOptions options = {}) {
+double recall(const IndexState& index, const std::vector<float>& queries, SearchOptions options = {},
+              int64_t dim = kDim) {
   options.k = kK;
   const Answer found = ask(index, queries, options);
   options.exact = true;
   const Answer exact = ask(index, queries, options);
   int64_t hits = 0, wanted = 0;
-  for (size_t q = 0; q < queries.size() / static_cast<size_t>(kDim); q++) {
+  for (size_t q = 0; q < queries.size() / static_cast<size_t>(dim); q++) {
     const auto begin = exact.ids.begin() + static_cast<int64_t>(q) * kK;
     const std::set<int64_t> best(begin, begin + kK);
     for (size_t i = q * kK; i < (q + 1) * kK; i++) {
@@ -47,6 +48,60 @@ TEST(GraphCodes, AreLeftOutWhereAnswersWouldSuffer) {
   auto x = random.vectors(kRows, kDim);
   for (int64_t i = 0; i < kRows; i++) x[static_cast<size_t>(i * kDim)] = i % 2 == 0 ? 1e4f : -1e4f;
   EXPECT_EQ(GraphCodes::derive(*filled("HNSW16", kDim, x).index), nullptr);
+}
+
+// Codes of 4 bits, with and without a subspace, and bytes beside them where these are exact.
+TEST(GraphCodes, AreAsShortAsTheVectorsBear) {
+  Random random(317);
+  const auto low_rank = [&](int64_t n, int64_t dim, int64_t rank) {
+    const auto axes = random.vectors(rank, dim), at = random.vectors(n, rank);
+    std::vector<float> x(static_cast<size_t>(n * dim));
+    for (int64_t i = 0; i < n; i++) {
+      for (int64_t r = 0; r < rank; r++) {
+        for (int64_t j = 0; j < dim; j++) {
+          x[static_cast<size_t>(i * dim + j)] +=
+              at[static_cast<size_t>(i * rank + r)] * axes[static_cast<size_t>(r * dim + j)];
+        }
+      }
+    }
+    return x;
+  };
+  const auto bytes_a_row = [](int64_t dim, const std::vector<float>& x, Metric metric) {
+    const Body body = filled("HNSW16", dim, x, metric);
+    return static_cast<double>(GraphCodes::derive(*body.index)->bytes()) / kRows;
+  };
+  const auto good = [&](const IndexState& index, const std::vector<float>& queries, int64_t dim) {
+    SearchOptions options;
+    options.ef_search = 500;
+    EXPECT_GE(recall(index, queries, options, dim), 0.97);
+  };
+  for (const Metric metric : {Metric::kL2, Metric::kInnerProduct}) {
+    const auto wide = low_rank(kRows, 600, 40);
+    EXPECT_LT(bytes_a_row(600, wide, metric), 128 + 4 + 70) << "a subspace of 256, and its basis";
+    good(*index_of("HNSW32", 600, wide, metric), std::vector<float>(wide.begin(), wide.begin() + kQueries * 600), 600);
+
+    const auto plain = low_rank(kRows, 200, 30);
+    EXPECT_LT(bytes_a_row(200, plain, metric), 128 + 5);
+
+    auto whole = random.vectors(kRows, 200);
+    for (auto& value : whole) value = std::floor(std::fabs(value) * 50);
+    EXPECT_GT(bytes_a_row(200, whole, metric), 256 + 128);
+    // Denser than above, so that FAISS itself finds all, whatever order its threads link rows in.
+    const auto exact = index_of("HNSW32", 200, whole, metric);
+    // Rows between whole numbers, and the distances are not those of whole ones.
+    auto between = std::vector<float>(whole.begin(), whole.begin() + 20 * 200);
+    for (auto& value : between) value += 0.5f;
+    add_to(exact, between);
+    good(*exact, between, 200);
+    SearchOptions options;
+    options.k = 1;
+    options.ef_search = 200;
+    if (metric != Metric::kL2) continue;
+    const Answer nearest = ask(*exact, std::vector<float>(whole.begin(), whole.begin() + 200), options);
+    EXPECT_EQ(nearest.distances[0], 0);
+    const Answer self = ask(*exact, between, options);
+    EXPECT_EQ(self.distances[3], 0);
+  }
 }
 
 class GraphCodesMetrics : public ::testing::TestWithParam<Metric> {};

@@ -1,7 +1,11 @@
 #include "core/graph_linker.h"
 
+#include <faiss/IndexHNSW.h>
+
+#include <cmath>
 #include <new>
 
+#include "core/linking_codes.h"
 #include "core/structure_check.h"
 #include "core/writer.h"
 #include "test/failing_memory.h"
@@ -46,6 +50,94 @@ TEST(GraphLinker, LinksEveryRow) {
       if (row == first + i) found++;
     }
     EXPECT_GT(found, 380);
+  }
+}
+
+// By codes as by vectors: the same searches of FAISS find as much in the graph.
+TEST(GraphLinker, GraphsByCodesAreAsGood) {
+  constexpr int64_t kWide = 48, kRows = 3000, kQueries = 100, kNearest = 10;
+  Random random(203);
+  for (const Metric metric : {Metric::kL2, Metric::kInnerProduct}) {
+    for (const bool whole : {false, true}) {
+      auto x = random.vectors(kRows, kWide);
+      auto queries = random.vectors(kQueries, kWide);
+      for (auto* numbers : {&x, &queries}) {
+        for (auto& value : *numbers) value = whole ? std::floor(std::fabs(value) * 60) : value;
+      }
+      const auto found_in = [&](bool by_codes) {
+        Body body = filled("HNSW16", kWide, {}, metric);
+        auto* graph = as_hnsw(body.index.get());
+        FairLock lock;
+        GraphLinker linker(*graph, body.node_locks, lock);
+        LinkingCodes codes;
+        codes.prepare(*graph, kRows, x.data());
+        graph->storage->add(kRows, x.data());
+        graph->hnsw.prepare_level_tab(kRows);
+        graph->ntotal = kRows;
+        linker.link(0, kRows, x.data(), team(), by_codes ? codes.with(kRows, x.data()) : nullptr);
+        check_structure(*body.index, kRows, "the graph");
+        std::vector<int64_t> rows(kQueries * kNearest), nearest(rows.size());
+        std::vector<float> distances(rows.size());
+        faiss::SearchParametersHNSW wide;
+        wide.efSearch = 40;
+        graph->search(kQueries, queries.data(), kNearest, distances.data(), rows.data(), &wide);
+        graph->storage->search(kQueries, queries.data(), kNearest, distances.data(), nearest.data());
+        int64_t found = 0;
+        for (size_t i = 0; i < rows.size(); i++) {
+          const auto* its = nearest.data() + i / kNearest * kNearest;
+          found += std::count(its, its + kNearest, rows[i]);
+        }
+        return static_cast<double>(found) / static_cast<double>(rows.size());
+      };
+      const double by_vectors = found_in(false), by_codes = found_in(true);
+      EXPECT_GE(by_codes, by_vectors - 0.02) << "whole numbers: " << whole;
+    }
+  }
+}
+
+TEST(LinkingCodes, AreOfAllRowsAndTakeANewScaleWhenTheyOutgrowTheirs) {
+  constexpr int64_t kWide = 32;
+  Random random(204);
+  const auto x = random.vectors(1000, kWide);
+  auto far = random.vectors(1000, kWide);
+  for (auto& value : far) value *= 10;
+  Body body = filled("HNSW8", kWide, {});
+  auto* graph = as_hnsw(body.index.get());
+  LinkingCodes codes;
+  codes.expect(3000);
+  for (const std::vector<float>* piece : std::initializer_list<const std::vector<float>*>{&x, &far, &far}) {
+    codes.prepare(*graph, 1000, piece->data());
+    const auto* made = codes.with(1000, piece->data());
+    ASSERT_NE(made, nullptr);
+    EXPECT_EQ(static_cast<int64_t>(made->size()), graph->ntotal + 1000);
+    graph->storage->add(1000, piece->data());
+    graph->ntotal += 1000;
+    if (graph->ntotal == 3000) {
+      EXPECT_EQ(made->clipped(), 0u);
+    }
+  }
+  // Fewer than pay.
+  codes.expect(10);
+  LinkingCodes few;
+  few.prepare(*graph, 10, x.data());
+  EXPECT_EQ(few.with(10, x.data()), nullptr);
+}
+
+TEST(LinkingCodes, AreNotUsedWhereTheyMisplaceVectors) {
+  constexpr int64_t kWide = 32;
+  Random random(205);
+  auto x = random.vectors(1000, kWide);
+  // One component so much larger than the others that 8 bits leave nothing of these.
+  for (int64_t i = 0; i < 1000; i++) x[static_cast<size_t>(i * kWide)] = i % 2 == 0 ? 1e4f : -1e4f;
+  Body body = filled("HNSW8", kWide, {});
+  LinkingCodes codes;
+  codes.prepare(*as_hnsw(body.index.get()), 1000, x.data());
+  EXPECT_EQ(codes.with(1000, x.data()), nullptr);
+  Body other = filled("HNSW16,SQ8", kWide, random.vectors(600, kWide));
+  codes = LinkingCodes();
+  if (auto* graph = as_hnsw(other.index.get())) {
+    codes.prepare(*graph, 1000, x.data());
+    EXPECT_EQ(codes.with(1000, x.data()), nullptr);
   }
 }
 

@@ -212,6 +212,23 @@ TEST(Snapshot, AHeaderThatContradictsItsContentsIsRefused) {
   }
 }
 
+// We write the table of sums at a multiple of 64. A file that has it elsewhere, with sums that are right, is read too.
+TEST(Snapshot, TheTableOfSumsMayLieAtAnyByte) {
+  auto bytes = written(filled("Flat", kDim, Random(169).vectors(100, kDim)), info_of("Flat"));
+  const auto set = [&](size_t at, auto value) { std::memcpy(bytes.data() + at, &value, sizeof(value)); };
+  uint64_t table;
+  std::memcpy(&table, bytes.data() + 144, sizeof(table));
+  bytes.insert(bytes.begin() + static_cast<int64_t>(table), uint8_t{0});
+  table++;
+  set(16, uint64_t{bytes.size()});
+  set(144, table);
+  ASSERT_EQ(bytes.size() - table, sizeof(uint32_t)) << "one block";
+  set(table, crc32c(0, bytes.data() + kHeader, table - kHeader));
+  set(76, crc32c(0, bytes.data() + table, sizeof(uint32_t)));
+  set(kHeader - 4, crc32c(0, bytes.data(), kHeader - 4));
+  EXPECT_EQ(opening(bytes), "nothing");
+}
+
 TEST(Snapshot, SaysWhatIsNoSnapshot) {
   const Folder folder;
   put(folder.path("other"), std::vector<uint8_t>(10000, 'x'));

@@ -66,6 +66,13 @@ faiss::LinearTransform& matrix_of(faiss::Index& index) {
   return dynamic_cast<faiss::LinearTransform&>(*dynamic_cast<faiss::IndexPreTransform&>(index).chain[0]);
 }
 
+// Puts something else, or nothing, in the place of a part that the index owns.
+template <typename T>
+void replace(T*& part, T* other = nullptr) {
+  delete part;
+  part = other;
+}
+
 // A row with at least one upper level.
 size_t tall_row(const faiss::HNSW& hnsw) {
   for (size_t row = 0; row < hnsw.levels.size(); row++) {
@@ -161,11 +168,7 @@ TEST(StructureCheck, GraphsLinkRowsThatExist) {
 
 TEST(StructureCheck, GraphsLieOverVectorsThatCanBeCompared) {
   const auto replace_storage = [](faiss::Index* storage) {
-    return [=](faiss::Index& i) {
-      auto& graph = *as_hnsw(&i);
-      delete graph.storage;
-      graph.storage = storage;
-    };
+    return [=](faiss::Index& i) { replace(as_hnsw(&i)->storage, storage); };
   };
   const auto made = [](const char* factory) {
     const auto x = Random(403).vectors(kRows, kDim);
@@ -198,12 +201,13 @@ TEST(StructureCheck, ListsHoldEveryRowOnce) {
                      {"more lists", [](auto& i) { lists_of(i).nlist = 9; }},
                      {"no lists", [](auto& i) { lists_of(i).nlist = 0; }},
                      {"fewer centroids", [](auto& i) { lists_of(i).quantizer->reset(); }},
-                     {"no quantizer", [](auto& i) { lists_of(i).quantizer = nullptr; }},
-                     {"no lists at all", [](auto& i) { lists_of(i).invlists = nullptr; }},
+                     {"no quantizer", [](auto& i) { replace(lists_of(i).quantizer); }},
+                     {"no lists at all", [](auto& i) { replace(lists_of(i).invlists); }},
                      {"an untrained quantizer", [](auto& i) { lists_of(i).quantizer->is_trained = false; }},
                      {"lists found by lists",
                       [](auto& i) {
-                        lists_of(i).quantizer = filled("IVF2,Flat", kDim, Random(404).vectors(8, kDim)).index.release();
+                        replace(lists_of(i).quantizer,
+                                filled("IVF2,Flat", kDim, Random(404).vectors(8, kDim)).index.release());
                       },
                       code::kUnsupported},
                  });
@@ -324,9 +328,9 @@ TEST(StructureCheck, TransformsFitEachOther) {
                                   {"another input", [](auto& i) { matrix_of(i).d_in = 32; }},
                                   {"another output", [](auto& i) { matrix_of(i).d_out = 9; }},
                                   {"no output", [](auto& i) { matrix_of(i).d_out = 0; }},
-                                  {"no transform", [=](auto& i) { outer(i).chain[0] = nullptr; }},
+                                  {"no transform", [=](auto& i) { replace(outer(i).chain[0]); }},
                                   {"not trained", [](auto& i) { matrix_of(i).is_trained = false; }},
-                                  {"no index", [=](auto& i) { outer(i).index = nullptr; }},
+                                  {"no index", [=](auto& i) { replace(outer(i).index); }},
                               });
   expect_refused("Pad20,Flat", {{"a dimension that is not there", [=](auto& i) {
                                    dynamic_cast<faiss::RemapDimensionsTransform&>(*outer(i).chain[0]).map[2] = 500;
@@ -338,16 +342,17 @@ TEST(StructureCheck, TransformsFitEachOther) {
 TEST(StructureCheck, RefinementsHaveTwoHalves) {
   const auto refine = [](faiss::Index& i) -> faiss::IndexRefine& { return dynamic_cast<faiss::IndexRefine&>(i); };
   expect_refused("SQ8,RFlat", {
-                                  {"no first half", [=](auto& i) { refine(i).base_index = nullptr; }},
-                                  {"no second half", [=](auto& i) { refine(i).refine_index = nullptr; }},
+                                  {"no first half", [=](auto& i) { replace(refine(i).base_index); }},
+                                  {"no second half", [=](auto& i) { replace(refine(i).refine_index); }},
                                   {"a second half without rows", [=](auto& i) { refine(i).refine_index->reset(); }},
                                   {"a factor of NaN", [=](auto& i) { refine(i).k_factor = kNaN; }},
                                   {"a factor of 0", [=](auto& i) { refine(i).k_factor = 0; }},
                                   {"a factor of 10^9", [=](auto& i) { refine(i).k_factor = 1e9f; }},
                                   {"a second half that compares no rows",
                                    [=](auto& i) {
-                                     refine(i).refine_index =
-                                         filled("IVF8,Flat", kDim, Random(405).vectors(kRows, kDim)).index.release();
+                                     replace(
+                                         refine(i).refine_index,
+                                         filled("IVF8,Flat", kDim, Random(405).vectors(kRows, kDim)).index.release());
                                    },
                                    code::kUnsupported},
                               });

@@ -11,6 +11,7 @@ import {
 } from 'node:fs';
 import fc from 'fast-check';
 import { Index } from '../../lib/index.js';
+import { until } from '../support/redis.js';
 import { answers, COUNT, DATA, DIM, filled, KINDS, OWN_IDS, QUERIES } from './kinds.js';
 import { clustered, counting, indexes, isExact, known, row, suiteFolder, vectors } from './support.js';
 
@@ -44,6 +45,40 @@ describe('lib: Index.save, open, toBuffer, fromBuffer', () => {
         }
       });
     }
+  });
+
+  describe('a graph whose vectors stay in the file', () => {
+    const dim = 160;
+    const base = clustered(1_500, dim, 75);
+    const queries = base.subarray(0, 20 * dim);
+
+    const codes = 1_500 * (128 + 4);
+    const wide = { efSearch: 400 };
+
+    it("mmap: 'vectors' has codes in memory, and finds the same", async () => {
+      const index = keep(await Index.create({ dim, type: 'hnsw' }));
+      await index.add(base);
+      await index.save(file('graph'));
+      const mapped = keep(await Index.open(file('graph'), { mmap: true }));
+      const opened = keep(await Index.open(file('graph'), { mmap: 'vectors' }));
+      await until(() => opened.stats().bytes === mapped.stats().bytes + codes);
+      assert.ok(opened.stats().mapped);
+      assert.deepEqual(await opened.search(queries, 10, wide), await index.search(queries, 10, wide));
+      await opened.add(base.subarray(0, dim));
+      assert.equal(opened.count, 1_501);
+      assert.equal((await opened.search(base.subarray(dim, 2 * dim), 1)).ids[0], 1);
+    });
+
+    it('one that was read gets them too, unless it is closed before', async () => {
+      const index = keep(await Index.create({ dim, type: 'hnsw' }));
+      await index.add(base);
+      await index.save(file('graph'));
+      const mapped = keep(await Index.open(file('graph'), { mmap: true }));
+      await (await Index.open(file('graph'))).close();
+      const opened = keep(await Index.open(file('graph')));
+      await until(() => opened.stats().bytes === mapped.stats().bytes + codes);
+      assert.deepEqual(await opened.search(queries, 10, wide), await index.search(queries, 10, wide));
+    });
   });
 
   describe('every kind takes writes after it was opened', () => {

@@ -282,6 +282,7 @@ describe('lib: the life of an Index', () => {
         deleted: 0,
         trained: true,
         bytes: 0,
+        derivedBytes: 0,
         mapped: false,
         generation: empty.generation,
       });

@@ -101,10 +101,11 @@ describe('lib: what can go wrong between an index and a file', () => {
         actual: undefined,
       });
       for (const name of ['mmap', 'verify', 'untrusted'] as const) {
+        const expected = name === 'mmap' ? "true, false or 'vectors'" : 'true or false';
         await fails(Index.open(file('a'), { [name]: 'yes' }), {
           code: 'E_ARGUMENT',
-          message: `${name} must be true or false, but is "yes".`,
-          expected: 'true or false',
+          message: `${name} must be ${expected}, but is "yes".`,
+          expected,
           actual: '"yes"',
         });
       }

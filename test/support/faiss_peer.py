@@ -7,10 +7,15 @@
 SPEC is JSON: data, queries and ids name files of plain numbers; see the functions for the rest.
 """
 import json
+import os
 import sys
 
 import faiss
 import numpy as np
+
+# What reads the lines is the same for the peers of the benchmarks.
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "..", "bench", "peers"))
+from lines import serve  # noqa: E402
 
 
 def floats(spec, name):
@@ -65,14 +70,4 @@ def search(spec, file, out):
     return json.dumps({"ntotal": index.ntotal, "d": index.d, "trained": bool(index.is_trained)})
 
 
-def main():
-    commands = {"make": make, "search": search, "about": lambda: faiss.__version__}
-    for line in sys.stdin:
-        name, *words = line.rstrip("\n").split("\t")
-        try:
-            print("ok", commands[name](*words), flush=True)
-        except Exception as error:  # told to the other side, which stops
-            print("error", repr(error).replace("\n", " "), flush=True)
-
-
-main()
+serve({"make": make, "search": search, "about": lambda: faiss.__version__})
