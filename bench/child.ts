@@ -34,7 +34,7 @@ const outcome = await benchmark.run({
   folder: job.folder,
   say: (text) => process.stderr.write(`${job.name}: ${text}\n`),
 });
-const { setting, head, rows, goals, measured, notes } = outcome;
+const { setting, head, rows, tables, charts, goals, measured, notes } = outcome;
 const report: Report = {
   benchmark: job.name,
   title: benchmark.title,
@@ -45,6 +45,8 @@ const report: Report = {
   setting,
   head,
   rows,
+  ...(tables && { tables }),
+  ...(charts && { charts }),
   goals,
   measured,
   notes,

@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { Job, Report } from './child.js';
+import { draw } from './support/chart.js';
 import { markdown, updatePage } from './support/page.js';
 
 const NAMES = [
@@ -18,6 +19,11 @@ const NAMES = [
   'concurrency',
   'peers-flat',
   'peers-graph',
+  'peers-million',
+  'peers-async',
+  'peers-filter',
+  'peers-tune',
+  'peers-storage',
   'memory',
   'event-loop',
   'embed-static',
@@ -26,6 +32,8 @@ const NAMES = [
   'ingest',
   'collection',
   'monitor',
+  'service',
+  'plan',
 ] as const;
 const AIMS = ['aim', '', 'measured', ''];
 const HELP = `Usage: npm run bench -- [options]
@@ -38,6 +46,7 @@ const HELP = `Usage: npm run bench -- [options]
 `;
 
 const results = fileURLToPath(new URL('../../bench/results/', import.meta.url));
+const pictures = fileURLToPath(new URL('../../docs/benchmarks/', import.meta.url));
 const childFile = fileURLToPath(new URL('child.js', import.meta.url));
 
 interface Options {
@@ -96,7 +105,9 @@ async function main({ names, quick, rounds, json, keep }: Options): Promise<void
       }
       const text = await readFile(report, 'utf8');
       await writeFile(join(target, `${name}.json`), text);
-      all.push(JSON.parse(text));
+      const kept = JSON.parse(text) as Report;
+      await drawCharts(kept, keep ? pictures : target);
+      all.push(kept);
     }
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -105,13 +116,28 @@ async function main({ names, quick, rounds, json, keep }: Options): Promise<void
   if (keep) await updatePage('benchmarks.md', 'npm run bench -- --keep', await body());
 }
 
+async function drawCharts({ charts = [] }: Report, folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  for (const chart of charts) await writeFile(join(folder, `${chart.file}.svg`), draw(chart));
+}
+
 /** Every benchmark that was ever kept, also those that this run left out. */
 async function body(): Promise<string> {
   const parts: string[] = [];
   for (const name of NAMES) {
     const file = join(results, `${name}.json`);
     if (!existsSync(file)) continue;
-    const { title, head, rows, goals, notes, machine, date } = JSON.parse(await readFile(file, 'utf8')) as Report;
+    const {
+      title,
+      head,
+      rows,
+      tables = [],
+      charts = [],
+      goals,
+      notes,
+      machine,
+      date,
+    } = JSON.parse(await readFile(file, 'utf8')) as Report;
     const about = `${machine.cpu}, ${machine.threads} threads, addon ${machine.simd}, ${date}. Numbers: \`bench/results/${name}.json\`.`;
     const aims = goals.map(({ name, goal, value, met }) => [
       name,
@@ -120,7 +146,9 @@ async function body(): Promise<string> {
       met ? 'met' : '**missed**',
     ]);
     parts.push(
-      [`### ${title}`, markdown({ head, rows }), ...(aims.length > 0 ? [markdown({ head: AIMS, rows: aims })] : [])]
+      [`### ${title}`, ...charts.map(({ title, file }) => `![${title}](benchmarks/${file}.svg)`)]
+        .concat(markdown({ head, rows }), ...tables.map((one) => [`**${one.title}**`, markdown(one)]))
+        .concat(aims.length > 0 ? markdown({ head: AIMS, rows: aims }) : [])
         .concat(notes.map((note) => `- ${note}`).join('\n'), about)
         .join('\n\n'),
     );

@@ -1,6 +1,6 @@
 """Python FAISS as a peer: reads commands from stdin, words divided by tabs, and answers each with one line.
 
-    base FILE DIM              a flat index over float32 vectors
+    base FILE DIM METRIC       a flat index over float32 vectors; metric l2 or cosine (of vectors of length 1)
     queries FILE DIM           float32 queries
     threads N                  OpenMP threads of what follows
     search BATCH K CALLS       seconds of CALLS calls with BATCH queries each, taken in turn
@@ -33,9 +33,9 @@ class Loop:
     index = None
     queries = None
 
-    def base(self, file, dim):
+    def base(self, file, dim, metric):
         vectors = np.fromfile(file, dtype=np.float32).reshape(-1, int(dim))
-        self.index = faiss.IndexFlatL2(int(dim))
+        self.index = faiss.IndexFlatL2(int(dim)) if metric == "l2" else faiss.IndexFlatIP(int(dim))
         self.index.add(vectors)
         return self.index.ntotal
 

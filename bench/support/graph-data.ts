@@ -1,13 +1,16 @@
-/** The vectors on which graphs of several libraries are compared: images by L2, and sentences by cosine. */
+/** The vectors on which graphs of several libraries are compared: images by L2, sentences by cosine, and a million made-up ones by L2. */
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { OnnxEmbedder } from '../../src/embed/onnx/onnx-embedder.js';
 import { benchData, mulberry32 } from './data.js';
+import { gaussianClusters } from './gaussian-clusters.js';
 import { passages } from './passages.js';
 import type { Context } from './report.js';
 import { CachedEmbedder } from './vector-cache.js';
 
 export interface GraphData {
+  /** A word for file names. */
+  key: string;
   name: string;
   dim: number;
   /** Vectors for cosine have length 1: every library then compares by inner product. */
@@ -17,12 +20,12 @@ export interface GraphData {
   queries: Float32Array;
 }
 
-const QUERIES = 2_000;
+const queryCount = (quick: boolean): number => (quick ? 500 : 2_000);
 const MODEL = 'all-MiniLM-L6-v2-int8';
 
 async function images(quick: boolean): Promise<GraphData> {
-  const { name, dim, base, queries } = await benchData(quick ? 10_000 : undefined);
-  return { name, dim, metric: 'l2', base, queries: queries.subarray(0, QUERIES * dim) };
+  const { name, dim, base, queries } = await benchData(quick ? 5_000 : undefined);
+  return { key: 'images', name, dim, metric: 'l2', base, queries: queries.subarray(0, queryCount(quick) * dim) };
 }
 
 /** Descriptions of packages, embedded once and kept; some are queries and not in the base. */
@@ -37,13 +40,14 @@ async function sentences({ quick, say }: Context): Promise<GraphData | string> {
     const vectors = await embedder.embed(some);
     const { dim } = embedder;
     const order = shuffled(some.length);
-    const count = Math.min(QUERIES, Math.floor(some.length / 10));
+    const count = Math.min(queryCount(quick), Math.floor(some.length / 10));
     const take = (rows: readonly number[]): Float32Array => {
       const out = new Float32Array(rows.length * dim);
       rows.forEach((row, i) => out.set(vectors.subarray(row * dim, (row + 1) * dim), i * dim));
       return out;
     };
     return {
+      key: 'sentences',
       name: `${name}, MiniLM`,
       dim,
       metric: 'cosine',
@@ -65,10 +69,18 @@ function shuffled(count: number): number[] {
   return order;
 }
 
-export async function graphData(context: Context): Promise<{ sets: GraphData[]; missing: string[] }> {
-  const found = [await images(context.quick), await sentences(context)];
-  return {
-    sets: found.filter((one) => typeof one !== 'string'),
-    missing: found.filter((one) => typeof one === 'string'),
-  };
+function million(quick: boolean): GraphData {
+  const count = quick ? 20_000 : 1_000_000;
+  const centres = count / 100;
+  const { dim, base, queries } = gaussianClusters(count, queryCount(quick), centres);
+  const name = `${count.toLocaleString('en')} made-up vectors in ${centres.toLocaleString('en')} clusters`;
+  return { key: 'million', name, dim, metric: 'l2', base, queries };
 }
+
+/** Each made only when its turn has come: together they are more than a small machine has. */
+export const GRAPH_DATA: Record<'images' | 'sentences' | 'million', (context: Context) => Promise<GraphData | string>> =
+  {
+    images: ({ quick }) => images(quick),
+    sentences,
+    million: ({ quick }) => Promise.resolve(million(quick)),
+  };

@@ -1,5 +1,6 @@
 /** What a benchmark hands back, and how it is shown. */
 import { table } from '../../src/cli/format.js';
+import type { Chart } from './chart.js';
 import type { Spread } from './statistics.js';
 
 export interface Goal {
@@ -10,11 +11,20 @@ export interface Goal {
   met: boolean;
 }
 
+/** A table of its own beside the first. */
+export interface Table {
+  title: string;
+  head: readonly string[];
+  rows: readonly (readonly string[])[];
+}
+
 export interface Outcome {
   /** What was measured on: sizes, parameters. */
   setting: Record<string, unknown>;
   head: readonly string[];
   rows: readonly (readonly string[])[];
+  tables?: readonly Table[];
+  charts?: readonly Chart[];
   goals: readonly Goal[];
   /** Every number behind the table. */
   measured: unknown;
@@ -49,9 +59,13 @@ export function ratioCell({ median, min }: Spread): string {
 }
 
 export async function render(outcome: Outcome): Promise<string> {
-  const { head, rows, goals, notes } = outcome;
-  const aligned = head.map((_, column) => (column === 0 ? ('left' as const) : ('right' as const)));
-  const lines = [await table(head, aligned, rows), ''];
+  const { head, rows, tables = [], goals, notes } = outcome;
+  const shown = async (one: Pick<Table, 'head' | 'rows'>): Promise<string> => {
+    const aligned = one.head.map((_, column) => (column === 0 ? ('left' as const) : ('right' as const)));
+    return table(one.head, aligned, one.rows);
+  };
+  const lines = [await shown({ head, rows }), ''];
+  for (const more of tables) lines.push(more.title, await shown(more), '');
   for (const { name, goal, value, met } of goals) {
     lines.push(`${met ? 'met   ' : 'MISSED'} ${name}: ${value.toFixed(3)}, goal ${goal}`);
   }
