@@ -210,6 +210,8 @@ export interface Backend {
   readonly opened: Opened;
   /** Goes up with every change. Survives restarts; a key for caches. */
   readonly generation: number;
+  /** Another one for each state of each store: copies of a store that went different ways may have the same generation. */
+  readonly stamp: string;
 
   /**
    * Stores documents; one whose id is there is replaced. Each document is stored whole or not at all, and is on disk

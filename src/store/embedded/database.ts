@@ -111,7 +111,7 @@ function fill(db: Database.Database, { name, fingerprint, dim }: ModelInfo): voi
   createVectorTable(db, 1);
   db.prepare(`INSERT INTO models VALUES (1, ?, ?, ?, 'current')`).run(name, fingerprint, dim);
   const meta = new Meta(db);
-  meta.set('generation', 0);
+  meta.begin(0);
   meta.set('next_document', 1);
   meta.set('next_chunk', 0);
   meta.set('forgotten', 0);

@@ -42,7 +42,7 @@ export class KeywordSearch {
   }
 
   #choose(terms: readonly Term[]): Term[] {
-    const shares = new Map(terms.map(({ term }) => [term, this.#lists.share(term, this.#corpus.count)]));
+    const shares = new Map(terms.map(({ term }) => [term, this.#lists.share(term, this.#corpus)]));
     const share = ({ term }: Term): number => shares.get(term) ?? 0;
     // A stable sort of terms in a fixed order: the same question always adds up in the same order.
     const rarest = terms.filter((term) => share(term) > 0).sort((a, b) => share(a) - share(b));

@@ -129,14 +129,14 @@ export class Lane {
       this.#live.pending = true;
       for (const { change } of writes) removals.push(await this.#apply(change, added));
       const next = { nextDocument: this.#nextDocument, nextChunk: this.#nextChunk };
-      const generation = await this.#writer.call('commit', next);
+      const version = await this.#writer.call('commit', next);
       const gone = removals.flatMap(({ chunks }) => chunks);
       this.#live.publish(
-        { ...this.#live.state, ...next, generation },
+        { ...this.#live.state, ...next, ...version },
         this.#live.changed + sizeOf(added) + sizeOf(gone),
       );
       await this.#forget(gone);
-      writes.forEach(({ resolve }, i) => resolve({ removed: removals[i].documents, generation }));
+      writes.forEach(({ resolve }, i) => resolve({ removed: removals[i].documents, generation: version.generation }));
     } catch (error) {
       await this.#undo(added);
       for (const { reject } of writes) reject(ownCopy(error));

@@ -1,4 +1,5 @@
 /** The few values that say where a store stands. */
+import { randomUUID } from 'node:crypto';
 import type Database from 'better-sqlite3';
 import { QuiverError } from '../../../lib/errors.js';
 import type { ModelInfo } from '../backend.js';
@@ -21,8 +22,14 @@ export interface SnapshotRecord {
   options: string;
 }
 
-export interface State {
+/** Which of all states that there have been. */
+export interface Version {
   generation: number;
+  /** Drawn anew with each generation. Empty in a store that was not written to since there are stamps. */
+  stamp: string;
+}
+
+export interface State extends Version {
   /** The numbers that come next. */
   nextDocument: number;
   nextChunk: number;
@@ -34,7 +41,7 @@ export interface State {
   snapshot?: SnapshotRecord;
 }
 
-type Key = 'generation' | 'next_document' | 'next_chunk' | 'forgotten' | 'snapshot';
+type Key = 'generation' | 'stamp' | 'next_document' | 'next_chunk' | 'forgotten' | 'snapshot';
 
 /** Reads and writes of `meta` and `models`, with their statements prepared. */
 export class Meta {
@@ -50,7 +57,7 @@ export class Meta {
     this.#path = db.name;
   }
 
-  number(key: Exclude<Key, 'snapshot'>): number {
+  number(key: Exclude<Key, 'snapshot' | 'stamp'>): number {
     const value = this.#get.get(key);
     if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
     throw this.#damaged(key, value);
@@ -58,6 +65,18 @@ export class Meta {
 
   set(key: Key, value: number | string | null): void {
     this.#set.run(key, value);
+  }
+
+  /** A new generation, and the stamp that tells it from those of copies of this store that went another way. */
+  begin(generation: number): Version {
+    const stamp = randomUUID();
+    this.set('generation', generation);
+    this.set('stamp', stamp);
+    return { generation, stamp };
+  }
+
+  version(): Version {
+    return { generation: this.number('generation'), stamp: this.#stamp() };
   }
 
   read(): State {
@@ -72,7 +91,7 @@ export class Meta {
       dim,
     });
     const state: State = {
-      generation: this.number('generation'),
+      ...this.version(),
       nextDocument: this.number('next_document'),
       nextChunk: this.number('next_chunk'),
       forgotten: this.number('forgotten'),
@@ -82,6 +101,13 @@ export class Meta {
     const snapshot = this.#get.get('snapshot');
     if (typeof snapshot === 'string') state.snapshot = this.#parse(snapshot);
     return state;
+  }
+
+  #stamp(): string {
+    const value = this.#get.get('stamp');
+    if (value === undefined) return '';
+    if (typeof value === 'string') return value;
+    throw this.#damaged('stamp', value);
   }
 
   #parse(text: string): SnapshotRecord {

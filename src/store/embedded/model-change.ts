@@ -2,7 +2,7 @@
 import type Database from 'better-sqlite3';
 import { QuiverError } from '../../../lib/errors.js';
 import type { ModelInfo } from '../backend.js';
-import type { Meta, StoredModel } from './meta.js';
+import type { Meta, StoredModel, Version } from './meta.js';
 import { createVectorTable, vectorTable } from './schema.js';
 import { sumOfVector } from './sums.js';
 import { vectorBytes } from './vector-rows.js';
@@ -51,7 +51,7 @@ export class ModelChange {
     return Uint32Array.from(stored);
   }
 
-  swap(meta: Meta): { model: StoredModel; generation: number } {
+  swap(meta: Meta): { model: StoredModel; version: Version } {
     const next = this.#next();
     if (next === undefined) throw new QuiverError('E_INTERNAL', 'There is no model to change to.');
     const missing = this.#db
@@ -62,10 +62,9 @@ export class ModelChange {
     const old = meta.read().model;
     this.#drop(old.number);
     this.#db.prepare(`UPDATE models SET state = 'current' WHERE number = ?`).run(next.number);
-    const generation = meta.number('generation') + 1;
-    meta.set('generation', generation);
+    const version = meta.begin(meta.number('generation') + 1);
     // The snapshot holds vectors of the model that is gone.
     meta.set('snapshot', null);
-    return { model: next, generation };
+    return { model: next, version };
   }
 }

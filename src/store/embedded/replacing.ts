@@ -116,11 +116,11 @@ function finish(
       from = last + 1;
       await store(context, ids, unit(await embed(chunks, { ...(signal && { signal }) }), ids.length, model.dim));
     }
-    const generation = await writer.call('swapModel', undefined);
+    const version = await writer.call('swapModel', undefined);
     const { snapshot, next, ...state } = live.state;
     const index = live.coming?.index;
     live.coming = undefined;
-    live.publish({ ...state, model, generation }, index?.count ?? 0, index);
+    live.publish({ ...state, model, ...version }, index?.count ?? 0, index);
     return { chunks: index?.count ?? 0 };
   }, signal);
 }

@@ -22,7 +22,7 @@ import {
   type ChunkRow,
   type DocumentRow,
 } from './rows.js';
-import { snippetOf } from './snippet.js';
+import { snippetsOf } from './snippet.js';
 import { damaged } from './sums.js';
 import type { Tokenizer } from './tokenizer.js';
 import type { VectorRows } from './vector-rows.js';
@@ -111,7 +111,7 @@ export class Retriever {
     const cut = order.length < candidates.ids.length;
     return {
       short: chosen.length < wanted && !candidates.all && !cut,
-      hits: () => chosen.slice(plan.offset, wanted).map((at) => this.#hit(question, candidates, scores, at)),
+      hits: () => this.#hits(question, candidates, scores, chosen.slice(plan.offset, wanted)),
     };
   }
 
@@ -145,26 +145,36 @@ export class Retriever {
     return diversify(relevance, similarity, lambda, places.length).map((i) => places[i]);
   }
 
-  #hit({ plan, keywords }: Question, candidates: Candidates, scores: Float64Array, at: number): Hit {
-    const { db, tokenizer } = this.#parts;
-    const id = candidates.ids[at];
-    const chunk = this.#chunk.get(id);
-    if (chunk === undefined) throw damaged(db.name, `chunk ${String(id)}, which is missing,`);
-    checkChunk(db, chunk);
-    const document = this.#document.get(chunk.document);
-    if (document === undefined) throw damaged(db.name, `the document of chunk ${String(id)}, which is missing,`);
-    checkDocument(db, document);
+  #hits({ plan, keywords }: Question, candidates: Candidates, scores: Float64Array, places: readonly number[]): Hit[] {
+    const chunks = places.map((at) => this.#readChunk(candidates.ids[at]));
     const weights = keywords?.weights ?? new Map<string, number>();
-    return {
-      document: namedOf(document),
-      chunk: chunkOf(chunk),
+    const snippets = snippetsOf(chunks, weights, plan.snippet, this.#parts.tokenizer);
+    return places.map((at, i) => ({
+      document: namedOf(this.#readDocument(chunks[i])),
+      chunk: chunkOf(chunks[i]),
       score: scores[at],
       parts: {
         ...(plan.vector !== undefined && { cosine: candidates.cosines[at] }),
         ...(keywords !== undefined && { bm25: candidates.words[at] }),
       },
-      snippet: snippetOf(chunk.text, chunk.start, weights, plan.snippet, tokenizer),
-    };
+      snippet: snippets[i],
+    }));
+  }
+
+  #readChunk(id: number): ChunkRow {
+    const { db } = this.#parts;
+    const chunk = this.#chunk.get(id);
+    if (chunk === undefined) throw damaged(db.name, `chunk ${String(id)}, which is missing,`);
+    checkChunk(db, chunk);
+    return chunk;
+  }
+
+  #readDocument(chunk: ChunkRow): DocumentRow {
+    const { db } = this.#parts;
+    const document = this.#document.get(chunk.document);
+    if (document === undefined) throw damaged(db.name, `the document of chunk ${String(chunk.id)}, which is missing,`);
+    checkDocument(db, document);
+    return document;
   }
 }
 

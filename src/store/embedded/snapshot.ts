@@ -37,7 +37,7 @@ export async function openSnapshot(
     const { size } = await stat(path);
     if (size !== record.bytes) return `${record.file} has ${String(size)} bytes, not ${String(record.bytes)}`;
     if ((await digestOf(path)) !== record.digest) return `${record.file} is not the file that was saved`;
-    index = await Index.open(path, { ...options, mmap: true, verify: true });
+    index = await Index.open(path, { ...options, mmap: 'vectors', verify: true });
     if (index.dim === dim && index.metric === 'cosine' && index.count === record.count) return index;
     await index.close();
     return `${record.file} holds another index than its record says`;

@@ -13,32 +13,40 @@ interface Match {
   term: string;
 }
 
-/**
- * `weights`: what each term of the question is worth. The window with the largest sum of different terms wins; among equals the one with
- * the most matches, then the first.
- */
-export function snippetOf(
-  text: string,
-  start: number,
+/** One of each chunk; all their words are looked up at once. `weights`: what each term of the question is worth. */
+export function snippetsOf(
+  chunks: readonly { text: string; start: number }[],
   weights: ReadonlyMap<string, number>,
   length: number,
   tokenizer: Tokenizer,
+): Snippet[] {
+  const words = chunks.map(({ text }) => (weights.size === 0 ? [] : [...text.matchAll(WORD)]));
+  const stems = tokenizer.stems(words.flatMap((those) => those.map(([word]) => word)));
+  let at = 0;
+  return chunks.map(({ text, start }, i) => {
+    const matches: Match[] = [];
+    for (const { index, 0: word } of words[i]) {
+      const term = stems[at++];
+      if (weights.has(term)) matches.push({ from: index, to: index + word.length, term });
+    }
+    return snippetOf(text, start, matches, weights, length);
+  });
+}
+
+/** The window with the largest sum of different terms wins; among equals the one with the most matches, then the first. */
+function snippetOf(
+  text: string,
+  start: number,
+  matches: readonly Match[],
+  weights: ReadonlyMap<string, number>,
+  length: number,
 ): Snippet {
-  const matches = weights.size === 0 ? [] : matchesIn(text, weights, tokenizer);
   const [from, to] = text.length <= length ? [0, text.length] : windowOf(text, matches, weights, length);
   return {
     text: text.slice(from, to),
     start: start + from,
     marks: matches.filter((one) => one.from >= from && one.to <= to).map((one) => [one.from - from, one.to - from]),
   };
-}
-
-function matchesIn(text: string, weights: ReadonlyMap<string, number>, tokenizer: Tokenizer): Match[] {
-  const words = [...text.matchAll(WORD)];
-  const stems = tokenizer.stems(words.map(([word]) => word));
-  return words.flatMap(({ index, 0: word }, i) =>
-    weights.has(stems[i]) ? [{ from: index, to: index + word.length, term: stems[i] }] : [],
-  );
 }
 
 function windowOf(

@@ -92,6 +92,9 @@ export class EmbeddedStore implements Backend {
   get generation(): number {
     return this.#parts.live.generation;
   }
+  get stamp(): string {
+    return this.#parts.live.state.stamp;
+  }
 
   /** Runs a call, which close() then waits for. */
   async #during<T>(options: LongCallOptions, work: (parts: Parts) => Promise<T>): Promise<T> {

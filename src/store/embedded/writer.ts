@@ -7,7 +7,7 @@ import { checkPages, makeFolder, notFound, openForWriting } from './database.js'
 import { DocumentWriter, type Removal } from './document-writer.js';
 import { databasePath } from './layout.js';
 import { lockForWriting } from './lock.js';
-import { Meta, type SnapshotRecord, type State, type StoredModel } from './meta.js';
+import { Meta, type SnapshotRecord, type State, type StoredModel, type Version } from './meta.js';
 import { ModelChange } from './model-change.js';
 
 export interface WriterData {
@@ -32,7 +32,7 @@ export interface WriterCalls {
   insert(input: InsertInput): Removal;
   remove(ids: readonly string[]): Removal;
   /** Ends the transaction; its changes are on disk, as a new generation. */
-  commit(input: { nextDocument: number; nextChunk: number }): number;
+  commit(input: { nextDocument: number; nextChunk: number }): Version;
   rollback(input: undefined): void;
   recordSnapshot(record: SnapshotRecord): void;
   /** Goes on with a model that was begun, or begins it. */
@@ -40,7 +40,7 @@ export interface WriterCalls {
   /** Returns the places of the chunks that are still there. */
   storeNext(input: { chunks: Float64Array; vectors: Float32Array }): Uint32Array;
   /** The next model becomes the current one, in one transaction. */
-  swapModel(input: undefined): number;
+  swapModel(input: undefined): Version;
   compact(input: undefined): void;
   close(input: undefined): void;
 }
@@ -98,19 +98,20 @@ function handlersOf(db: Database.Database, meta: Meta, opened: State, release: (
         for (const id of ids) documents.remove(id, generation, removal);
       }),
     commit({ nextDocument, nextChunk }) {
-      const generation = meta.number('generation') + 1;
+      const before = meta.version();
       if (!changed) {
         // Deletions of what was not there: the store is as it was, and whatever is cached of it holds.
         db.exec('ROLLBACK');
-        return generation - 1;
+        return before;
       }
+      let version = before;
       change(() => {
-        meta.set('generation', generation);
+        version = meta.begin(before.generation + 1);
         meta.set('next_document', nextDocument);
         meta.set('next_chunk', nextChunk);
       });
       db.exec('COMMIT');
-      return generation;
+      return version;
     },
     rollback() {
       if (db.inTransaction) db.exec('ROLLBACK'); // a full disk has done it already
@@ -134,9 +135,9 @@ function modelCalls(db: Database.Database, meta: Meta, use: (model: StoredModel)
     beginModel: (info) => alone(() => models.begin(info)),
     storeNext: ({ chunks, vectors }) => alone(() => models.store(chunks, vectors)),
     swapModel() {
-      const { model, generation } = alone(() => models.swap(meta));
+      const { model, version } = alone(() => models.swap(meta));
       use(model);
-      return generation;
+      return version;
     },
   };
 }

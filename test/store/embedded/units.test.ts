@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { fieldsOf, KIND } from '../../../src/store/embedded/fields.js';
 import { isSnapshotFile, snapshotName } from '../../../src/store/embedded/layout.js';
 import { fromSqlite } from '../../../src/store/embedded/sqlite-error.js';
-import { snippetOf } from '../../../src/store/embedded/snippet.js';
+import { snippetsOf } from '../../../src/store/embedded/snippet.js';
 import { sumOfVector } from '../../../src/store/embedded/sums.js';
 import { Tokenizer } from '../../../src/store/embedded/tokenizer.js';
 import { topIds } from '../../../src/store/embedded/top.js';
@@ -42,7 +42,7 @@ describe('fieldsOf', () => {
   });
 });
 
-describe('snippetOf', () => {
+describe('snippetsOf', () => {
   const tokenizer = new Tokenizer();
   const weights = new Map([
     ['fox', 3],
@@ -50,7 +50,7 @@ describe('snippetOf', () => {
     ['run', 1],
   ]);
   const marked = (text: string, length = 60) => {
-    const { marks, ...snippet } = snippetOf(text, 100, weights, length, tokenizer);
+    const [{ marks, ...snippet }] = snippetsOf([{ text, start: 100 }], weights, length, tokenizer);
     return { ...snippet, words: marks.map(([from, to]) => snippet.text.slice(from, to)) };
   };
 
@@ -70,6 +70,14 @@ describe('snippetOf', () => {
     assert.equal(`run ${filler}the fox and the dog ${filler}run`.indexOf(text), start - 100);
   });
 
+  it('gives each of several chunks its own', () => {
+    const chunks = ['A fox runs.', '…', 'The dog’s été'].map((text, start) => ({ text, start }));
+    assert.deepEqual(
+      snippetsOf(chunks, weights, 60, tokenizer).map(({ marks, start }) => [start, ...marks]),
+      [[0, [2, 5], [6, 10]], [1], [2, [4, 7]]],
+    );
+  });
+
   it('begins at the front where there is none', () => {
     const { text, start, words } = marked('nothing of it stands here, '.repeat(5));
     assert.equal(start, 100);
@@ -83,7 +91,7 @@ describe('snippetOf', () => {
         fc.string({ unit: fc.constantFrom('😀', 'fox', ' ', 'a', 'é', '\u0301') }),
         fc.integer({ min: 40, max: 80 }),
         (text, length) => {
-          const { text: shown, start, marks } = snippetOf(text, 0, weights, length, tokenizer);
+          const [{ text: shown, start, marks }] = snippetsOf([{ text, start: 0 }], weights, length, tokenizer);
           assert.equal(text.slice(start, start + shown.length), shown);
           assert.ok(shown.length <= length);
           assert.ok((shown as string & { isWellFormed(): boolean }).isWellFormed());
