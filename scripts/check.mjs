@@ -64,6 +64,7 @@ const checks = [
     async () => report(await (await import('./house/clang-format.mjs')).formatNative(root)),
   ],
   ['types', 'tsc', () => tool('typescript/bin/tsc', ['--noEmit', '--incremental', 'false'])],
+  ['page-types', 'tsc on the page', () => tool('typescript/bin/tsc', ['-p', 'src/server/page/tsconfig.json'])],
   ['script-types', 'tsc on scripts/', () => tool('typescript/bin/tsc', ['-p', 'tsconfig.scripts.json'])],
   ['lint', 'eslint', () => tool('eslint/bin/eslint.js', ['--max-warnings', '0', '.'])],
   ['native-rule', 'native/core and native/kernels know no Node', () => report(nativeRule(root))],

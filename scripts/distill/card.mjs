@@ -74,5 +74,6 @@ The licences' own words are in \`NOTICE\` and \`LICENSE-APACHE-2.0\`, beside thi
 - WordNet 3.0: Copyright 2006 by Princeton University. All rights reserved. Used under the WordNet license.
 - Gene Ontology: CC BY 4.0, the Gene Ontology Consortium (release of Debian's r-bioc-go.db).
 - Package descriptions: Debian, under the licences of the packages.
+- STS Benchmark: scores, which were not used, CC BY-SA 4.0; its sentences under the terms of where they come from, which \`NOTICE\` names.
 `;
 }

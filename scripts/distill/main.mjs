@@ -2,7 +2,8 @@
  * `npm run distill`: makes models/quiver-static-256 from the teacher in the shared folder and prints its scores. No Python. The first run
  * asks the teacher for some 20 minutes of one core; its vectors are kept in the cache, and a second run takes a minute or two.
  *
- * The benchmarks are measured, never learned from; settings are chosen on STS-B dev and SciFact's train queries.
+ * The benchmarks are measured, never learned from, but for sentences of STS-B's train split, without their scores (texts.mjs); settings are chosen
+ * on STS-B dev and SciFact's train queries.
  */
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';

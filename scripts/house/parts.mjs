@@ -114,7 +114,7 @@ export async function withResultFile(work) {
 /** @param {string} root */
 export async function runCheck(root) {
   const { result, outcome } = await withResultFile((file) =>
-    stream(process.execPath, ['scripts/check.mjs', '--result', file], { cwd: root, minutes: 15 }),
+    stream(process.execPath, ['scripts/check.mjs', '--result', file], { cwd: root, minutes: 25 }),
   );
   return judged('check', result && { ...noCounts(), ...result }, outcome);
 }
@@ -133,7 +133,7 @@ export async function runMocha(root, { grep, spec = [] }) {
   const c8 = join(root, 'node_modules/c8/bin/c8.js');
   const args = whole ? [c8, process.execPath, ...mocha] : mocha;
   const { result, outcome } = await withResultFile((file) =>
-    stream(process.execPath, args, { cwd: root, env: { QUIVER_MOCHA_RESULT: file }, minutes: 20 }),
+    stream(process.execPath, args, { cwd: root, env: { QUIVER_MOCHA_RESULT: file }, minutes: 40 }),
   );
   const counts = judged('mocha', result?.ended ? { ...noCounts(), ...result } : undefined, outcome);
   if (!whole) {

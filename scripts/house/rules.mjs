@@ -14,13 +14,13 @@ export const HEIGHTS = new Map([
   ['compat', 5],
   ['server', 5],
   ['engine', 4],
+  ['plan', 4],
   ['collection', 3],
   ['answer', 2],
   ['cache', 2],
   ['embed', 2],
   ['ingest', 2],
   ['monitor', 2],
-  ['plan', 2],
   ['shard', 2],
   ['store', 2],
   ['document', 1],
@@ -114,7 +114,7 @@ function placeOf(path) {
 }
 
 const MAP =
-  'cli -> server -> engine -> collection -> {answer, cache, store, embed, ingest, shard, monitor, plan} -> {vectors, document, remote, thread} -> lib';
+  'cli -> server -> {engine, plan} -> collection -> {answer, cache, store, embed, ingest, shard, monitor} -> {vectors, document, remote, thread} -> lib';
 
 /**
  * The complaint about one import, or undefined when it points down.

@@ -18,7 +18,7 @@ export async function nodePeer(name, version) {
   const folder = join(
     cacheFolder(),
     'peers',
-    `${name.replace(/\W+/g, '-')}-${version}-node${process.versions.modules}`,
+    `${name.replace(/^\W+/, '').replace(/\W+/g, '-')}-${version}-node${process.versions.modules}`,
   );
   await makeOnce(folder, async (temporary) => {
     say(`installing ${name} ${version}`);

@@ -2,6 +2,7 @@
 import { existsSync, lstatSync, readFileSync } from 'node:fs';
 import { mkdir, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { browserProgram } from './browser.mjs';
 import { SupplyError, tail } from './errors.mjs';
 import { mustFetchFaiss } from './faiss-build.mjs';
 import { isNewerThan, removeOrphans, wasMadeWith } from './fresh.mjs';
@@ -9,6 +10,7 @@ import { installTools } from './install-tools.mjs';
 import { ROOT, buildFolder, buildInputs, nativeBuild, stampFile } from './native-build.mjs';
 import { say } from './progress.mjs';
 import { pythonWith } from './python.mjs';
+import { redisServer } from './redis.mjs';
 import { run } from './run.mjs';
 import { levelsFor } from './simd.mjs';
 import { missingTools, which } from './tools.mjs';
@@ -93,6 +95,26 @@ export async function python() {
   }
 }
 
+/** A Redis server for the tests of the cache of answers. They skip, and say so, where it cannot be had. */
+export async function redis() {
+  try {
+    await redisServer();
+  } catch (error) {
+    if (!(error instanceof SupplyError)) throw error;
+    say(`without a Redis server: ${error.message}`);
+  }
+}
+
+/** A browser, for the tests of the page. They skip, and say so, where it cannot be had. */
+export async function browser() {
+  try {
+    await browserProgram();
+  } catch (error) {
+    if (!(error instanceof SupplyError)) throw error;
+    say(`without a browser: ${error.message}`);
+  }
+}
+
 export async function typescript() {
   const dist = join(ROOT, 'dist');
   const stamp = join(dist, '.built');
@@ -110,6 +132,8 @@ export async function typescript() {
   const { code, output } = await run(process.execPath, [compiler, '--pretty', 'false'], { cwd: ROOT });
   if (code !== 0) throw new SupplyError(`expected TypeScript to compile, found:\n${tail(output, 40)}`);
   removeOrphans(ROOT, dist);
+  const { buildPage } = await import('../build-page.mjs');
+  await buildPage();
   await mkdir(dist, { recursive: true });
   await writeFile(stamp, '');
   await utimes(stamp, began, began);

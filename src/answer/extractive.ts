@@ -4,20 +4,12 @@
  * A sentence scores by what it shares with the question, in meaning (cosine of embeddings) and in words (stems, the rarer the
  * heavier), and by the rank of its passage.
  */
-import type { Answer, Passage, Quote } from './types.js';
+import type { Answer, Answerer, AnswerRequest, Passage, Quote } from './types.js';
 import { sentencesOf, type Sentence } from './sentences.js';
 import { keyStems, stems } from './words.js';
 
-export interface ExtractiveOptions {
-  /** One vector of length 1 a text. */
-  embed: (texts: readonly string[], input: 'query' | 'document') => Promise<Float32Array>;
-  /** Sentences at most. Default 3. */
-  sentences?: number;
-  /** Score that the best sentence must reach, 0 to 1. Default 0.42: docs/quality.md shows what that finds and refuses. */
-  threshold?: number;
-}
-
 const WEIGHTS = { meaning: 0.45, words: 0.45, rank: 0.1 };
+/** Of the threshold, docs/quality.md shows what it finds and refuses. */
 const DEFAULTS = { sentences: 3, threshold: 0.42 };
 /** A further sentence must be nearly as good as the best one. */
 const NEAR_THE_BEST = 0.7;
@@ -85,27 +77,21 @@ function choose(scored: readonly (Candidate & { score: number })[], most: number
   return chosen;
 }
 
-const NOTHING = 'Nothing that was found answers this.';
+export const NOTHING = 'Nothing that was found answers this.';
 
-/** Answers `question` from passages, best first. */
-export async function extractiveAnswer(
-  question: string,
-  passages: readonly Passage[],
-  options: ExtractiveOptions,
-): Promise<Answer> {
-  const { embed, sentences = DEFAULTS.sentences, threshold = DEFAULTS.threshold } = options;
-  const candidates = candidatesOf(passages);
-  if (candidates.length === 0) return { text: NOTHING, quotes: [], found: false };
-  const [asked, said] = await Promise.all([
-    embed([question], 'query'),
-    embed(
-      candidates.map(({ text }) => text),
-      'document',
-    ),
-  ]);
-  const dim = asked.length;
+async function scores(
+  { question, embed, vector }: AnswerRequest,
+  candidates: readonly Candidate[],
+): Promise<(Candidate & { score: number })[]> {
+  const said = await embed(
+    candidates.map(({ text }) => text),
+    'document',
+  );
+  const dim = said.length / candidates.length;
+  // A vector of another length is one of a model that was changed meanwhile.
+  const asked = vector?.length === dim ? vector : await embed([question], 'query');
   const weights = weigh(keyStems(question), candidates);
-  const scored = candidates
+  return candidates
     .map((candidate, at) => {
       let cosine = 0;
       for (let i = 0; i < dim; i++) cosine += asked[i] * said[at * dim + i];
@@ -116,7 +102,16 @@ export async function extractiveAnswer(
       return { ...candidate, score: Math.min(1, score) };
     })
     .sort((a, b) => b.score - a.score || a.source - b.source || a.start - b.start);
-  if ((scored[0]?.score ?? 0) < threshold) return { text: NOTHING, quotes: [], found: false };
+}
+
+/** Answers a question from passages, best first. */
+export async function extractiveAnswer(request: AnswerRequest): Promise<Answer> {
+  const { passages, sentences = DEFAULTS.sentences, threshold = DEFAULTS.threshold } = request;
+  const nothing: Answer = { text: NOTHING, quotes: [], found: false };
+  const candidates = candidatesOf(passages);
+  if (candidates.length === 0) return nothing;
+  const scored = await scores(request, candidates);
+  if ((scored[0]?.score ?? 0) < threshold) return nothing;
   const quotes: Quote[] = choose(scored, sentences).map(({ text, source, start, end, score }) => ({
     text,
     source,
@@ -127,3 +122,13 @@ export async function extractiveAnswer(
   const text = quotes.map((quote) => `${quote.text.replace(/\s+/g, ' ')} [${quote.source}]`).join(' ');
   return { text, quotes, found: true };
 }
+
+/** Answers without a language model. */
+export const extractive: Answerer = {
+  model: 'extractive',
+  fingerprint: 'extractive-1',
+  // eslint-disable-next-line require-yield -- it comes whole
+  async *answer(request) {
+    return extractiveAnswer(request);
+  },
+};

@@ -6,7 +6,6 @@ export interface Sentence {
   end: number;
 }
 
-const LEAST_LETTERS = 12;
 const LONGEST = 480;
 /** A blank line or the start of a list item or heading ends a sentence that has no full stop. */
 const BLOCK = /\n\s*\n|\n(?=\s*(?:[-*+•]|\d+[.)]|#{1,6})\s)/g;
@@ -14,7 +13,10 @@ const STOP = /[.!?;](?=\s)/g;
 const segmenter = new Intl.Segmenter('en', { granularity: 'sentence' });
 
 /** Marks of layout around a sentence that a quote can do without. */
-const EDGES = /^[\s#>*+•|-]+|[\s|]+$/g;
+const LEAD = /^[\s#>*+•|-]+/;
+const TAIL = /[\s|]+$/;
+/** As many letters as a sentence has at least. */
+const LETTERS = /(?:\p{L}\P{L}*){12}/u;
 
 function* blocks(text: string): Generator<[block: string, start: number]> {
   let from = 0;
@@ -47,10 +49,9 @@ export function sentencesOf(text: string): Sentence[] {
   const found: Sentence[] = [];
   for (const [block, from] of blocks(text)) {
     for (const [segment, index] of parts(block)) {
-      const lead = segment.length - segment.replace(/^[\s#>*+•|-]+/, '').length;
-      const trimmed = segment.replace(EDGES, '');
-      const letters = trimmed.match(/\p{L}/gu)?.length ?? 0;
-      if (letters < LEAST_LETTERS || trimmed.length > LONGEST) continue;
+      const lead = LEAD.exec(segment)?.[0].length ?? 0;
+      const trimmed = segment.slice(lead).replace(TAIL, '');
+      if (trimmed.length > LONGEST || !LETTERS.test(trimmed)) continue;
       const start = from + index + lead;
       found.push({ text: trimmed, start, end: start + trimmed.length });
     }

@@ -1,4 +1,5 @@
 /** The words of a text that carry its meaning, compared by their stems. */
+import { LRUCache } from 'lru-cache';
 import { stemmer } from 'stemmer';
 
 /** English words that say nothing about the subject of a question. */
@@ -15,18 +16,33 @@ const COMMON = new Set(
 
 const WORD = /[\p{L}\p{N}][\p{L}\p{M}\p{N}]*/gu;
 
+/** A stem costs more than a look-up, and the words of a language come again and again. */
+const STEMS_KEPT = 20_000;
+const LONGEST_KEPT = 32;
+const known = new LRUCache<string, string>({ max: STEMS_KEPT });
+
+function stem(word: string): string {
+  if (word.length > LONGEST_KEPT) return stemmer(word);
+  let found = known.get(word);
+  if (found === undefined) {
+    found = stemmer(word);
+    known.set(word, found);
+  }
+  return found;
+}
+
 function words(text: string): string[] {
-  return Array.from(text.toLowerCase().matchAll(WORD), ([word]) => word);
+  return text.toLowerCase().match(WORD) ?? [];
 }
 
 /** Stems of all words. */
 export function stems(text: string): Set<string> {
-  return new Set(words(text).map(stemmer));
+  return new Set(words(text).map(stem));
 }
 
 /** Stems of the words that matter; of all words when none does. */
 export function keyStems(text: string): Set<string> {
   const all = words(text);
   const key = all.filter((word) => !COMMON.has(word));
-  return new Set((key.length > 0 ? key : all).map(stemmer));
+  return new Set((key.length > 0 ? key : all).map(stem));
 }

@@ -13,8 +13,11 @@ import { registerIndexSearch } from './commands/index-search.js';
 import { registerInfo } from './commands/info.js';
 import { registerList } from './commands/list.js';
 import { registerModels } from './commands/models.js';
+import { registerPlan } from './commands/plan.js';
 import { registerRemove } from './commands/remove.js';
+import { registerReport } from './commands/report.js';
 import { registerSearch } from './commands/search.js';
+import { registerServe } from './commands/serve.js';
 import type { Context } from './context.js';
 import { Output } from './output.js';
 import { watchSignals } from './signals.js';
@@ -62,6 +65,8 @@ function createProgram(context: Context): Command {
   ]) {
     register(program, context);
   }
+  program.commandsGroup('Service:');
+  for (const register of [registerServe, registerReport]) register(program, context);
   program.commandsGroup('Vectors:');
   const index = program.command('index').description('build, search, inspect and convert index files');
   for (const register of [
@@ -76,6 +81,7 @@ function createProgram(context: Context): Command {
   registerBench(program, context);
   program.commandsGroup('This machine:');
   registerDoctor(program, context);
+  registerPlan(program, context);
   program.addHelpCommand(
     new Command('help').argument('[command]').description('the help of a command').helpGroup('This machine:'),
   );
@@ -87,6 +93,7 @@ Examples:
   quiver add notes ~/Documents "papers/**/*.pdf"      into the collection \`notes\`, made when it is new
   quiver ask notes "When is the deadline?"            an answer, and where it stands
   quiver search notes deadline -k 5                   the passages themselves
+  quiver serve ./my-docs                              a page to ask and to drop files on, and an API
   quiver index build base.npy -o base.quiver          any of .npy .fvecs .bvecs .jsonl idx, gzipped or not
   quiver index search base.quiver --queries q.npy     the 10 nearest of each query
   quiver bench                                        60,000 images: build time, recall, latency, throughput`,

@@ -1,9 +1,10 @@
 /** From a question to an answer with sources, by way of search. */
 import type { CallOptions } from '../../lib/index.js';
 import { extractiveAnswer } from '../answer/extractive.js';
+import type { Passage } from '../answer/types.js';
 import type { Embedder } from '../embed/embedder.js';
-import type { Backend } from '../store/backend.js';
-import type { AskOptions, Asked, CollectionSearch } from './types.js';
+import type { Backend, Hit } from '../store/backend.js';
+import type { AskOptions, Asked, CollectionSearch, Retrieved } from './types.js';
 import { checkText } from './check.js';
 
 const K = 8;
@@ -11,22 +12,39 @@ const K = 8;
 const PER_DOCUMENT = 3;
 
 /** The hits for a text: by its words, by its vector, or both. */
-export async function searchText(
+export async function retrieve(
   backend: Backend,
   embedder: Embedder,
   text: string,
   options: CollectionSearch,
-): Promise<{ answer: Awaited<ReturnType<Backend['search']>>; vector: Float32Array | undefined; embedSeconds: number }> {
+): Promise<Retrieved> {
   checkText('query', text);
   const { mode, weight = embedder.hybridWeight, signal } = options;
   const began = performance.now();
   const call: CallOptions = signal === undefined ? {} : { signal };
   const vector = mode === 'keyword' ? undefined : await embedder.embed([text], { ...call, input: 'query' });
-  const embedSeconds = (performance.now() - began) / 1000;
+  const embed = (performance.now() - began) / 1000;
   const { fingerprint } = embedder;
-  const answer = await backend.search({ ...options, weight, text, ...(vector && { vector, fingerprint }) });
-  return { answer, vector, embedSeconds };
+  const { hits, generation } = await backend.search({
+    ...options,
+    weight,
+    text,
+    ...(vector && { vector, fingerprint }),
+  });
+  const search = (performance.now() - began) / 1000 - embed;
+  return { hits, generation, ...(vector && { vector }), seconds: { embed, search } };
 }
+
+/** Hits as those who answer read them. */
+export function passagesOf(hits: readonly Hit[]): Passage[] {
+  return hits.map(({ chunk, document }) => ({
+    text: chunk.text,
+    headings: [...(document.title === undefined ? [] : [document.title]), ...(chunk.headings ?? [])],
+  }));
+}
+
+/** What an answer is made of when nothing else is said. */
+export const ASKING = { k: K, perDocument: PER_DOCUMENT } as const;
 
 export async function ask(
   backend: Backend,
@@ -37,22 +55,22 @@ export async function ask(
   const { sentences, threshold, ...rest } = options;
   const began = performance.now();
   const seconds = (): number => (performance.now() - began) / 1000;
-  const found = await searchText(backend, embedder, question, { k: K, perDocument: PER_DOCUMENT, ...rest });
-  const { hits, generation } = found.answer;
+  const {
+    hits,
+    generation,
+    vector,
+    seconds: spent,
+  } = await retrieve(backend, embedder, question, { ...ASKING, ...rest });
   const retrieved = seconds();
   const { signal } = rest;
-  const answer = await extractiveAnswer(
+  const answer = await extractiveAnswer({
     question,
-    hits.map(({ chunk, document }) => ({
-      text: chunk.text,
-      headings: [...(document.title === undefined ? [] : [document.title]), ...(chunk.headings ?? [])],
-    })),
-    {
-      embed: (texts, input) => embedder.embed(texts, { input, ...(signal && { signal }) }),
-      ...(sentences !== undefined && { sentences }),
-      ...(threshold !== undefined && { threshold }),
-    },
-  );
+    passages: passagesOf(hits),
+    embed: (texts, input) => embedder.embed(texts, { input, ...(signal && { signal }) }),
+    vector,
+    sentences,
+    threshold,
+  });
   const cited = [...new Set(answer.quotes.map(({ source }) => source))].sort((a, b) => a - b);
   const total = seconds();
   return {
@@ -62,12 +80,7 @@ export async function ask(
       return hit === undefined ? [] : [{ number, hit }];
     }),
     hits,
-    timings: {
-      embed: found.embedSeconds,
-      retrieve: retrieved - found.embedSeconds,
-      answer: total - retrieved,
-      total,
-    },
+    timings: { embed: spent.embed, retrieve: spent.search, answer: total - retrieved, total },
     generation,
   };
 }

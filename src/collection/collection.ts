@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { QuiverError } from '../../lib/errors.js';
 import type { CallOptions, LongCallOptions } from '../../lib/index.js';
 import type { Document } from '../document/types.js';
-import type { Embedder } from '../embed/embedder.js';
+import type { Embedder, EmbedOptions } from '../embed/embedder.js';
 import type { OpenModelOptions } from '../embed/models/open.js';
 import type {
   Backend,
@@ -17,7 +17,7 @@ import type {
 } from '../store/backend.js';
 import type { Filter } from '../store/filter.js';
 import { openStore } from '../store/embedded/open.js';
-import { ask, searchText } from './asking.js';
+import { ask, retrieve } from './asking.js';
 import { embedText } from './embed-text.js';
 import { addFiles } from './files.js';
 import { fitModel, type Fit } from './fitting.js';
@@ -33,6 +33,7 @@ import type {
   CollectionSearch,
   FilesAdded,
   FitOptions,
+  Retrieved,
   TextInput,
 } from './types.js';
 
@@ -111,6 +112,10 @@ export class Collection {
   get generation(): number {
     return this.#backend.generation;
   }
+  /** Another one for each state of each collection, also of copies that went different ways: a key for caches. */
+  get stamp(): string {
+    return this.#backend.stamp;
+  }
 
   // --- writing
 
@@ -164,7 +169,18 @@ export class Collection {
 
   /** The chunks that fit a text best: by words and meaning together, unless `mode` says otherwise. */
   async search(query: string, options: CollectionSearch = {}): Promise<SearchAnswer> {
-    return this.#withModel(async (embedder) => (await searchText(this.#backend, embedder, query, options)).answer);
+    const { hits, generation } = await this.retrieve(query, options);
+    return { hits, generation };
+  }
+
+  /** As {@link Collection.search}, with the question's vector and the seconds of each part: for those who answer by themselves. */
+  async retrieve(question: string, options: CollectionSearch = {}): Promise<Retrieved> {
+    return this.#withModel((embedder) => retrieve(this.#backend, embedder, question, options));
+  }
+
+  /** Vectors of the collection's model, of length 1: `n * dim` floats. */
+  async embed(texts: readonly string[], options?: EmbedOptions): Promise<Float32Array> {
+    return this.#withModel((embedder) => embedder.embed(texts, options));
   }
 
   /** An answer made of sentences that were found, with its sources. */
@@ -200,6 +216,11 @@ export class Collection {
 
   async compact(options?: LongCallOptions): Promise<void> {
     return this.#backend.compact(options);
+  }
+
+  /** Opened with `readOnly`: takes in what the writer has committed since. Searches do so by themselves. Returns the generation. */
+  async refresh(options?: CallOptions): Promise<number> {
+    return this.#backend.refresh(options);
   }
 
   async verify(options?: LongCallOptions): Promise<VerifyReport> {

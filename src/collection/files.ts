@@ -10,21 +10,18 @@ import type { AddFilesOptions, FileFailure, FilesAdded, FilesProgress } from './
 /** Failures that are kept for the summary; the rest is only counted. */
 const MOST_FAILURES = 1000;
 
-function emptySummary(): FilesAdded {
-  return {
-    files: 0,
-    read: 0,
-    unchanged: 0,
-    failed: 0,
-    documents: 0,
-    chunks: 0,
-    replaced: 0,
-    removed: 0,
-    bytes: 0,
-    seconds: 0,
-    failures: [],
-  };
-}
+/** Before anything was read. */
+export const NOTHING_READ: Readonly<Omit<FilesAdded, 'failures' | 'seconds'>> = {
+  files: 0,
+  read: 0,
+  unchanged: 0,
+  failed: 0,
+  documents: 0,
+  chunks: 0,
+  replaced: 0,
+  removed: 0,
+  bytes: 0,
+};
 
 /** Deletes the records of a file that were there before and are not any more. Documents of others that name it as their source stay. */
 async function removeGone(backend: Backend, file: string, seen: ReadonlySet<string>): Promise<number> {
@@ -87,7 +84,7 @@ export async function addFiles(
   const call = signal === undefined ? {} : { signal };
   checkCall(call);
   const began = performance.now();
-  const summary = emptySummary();
+  const summary: FilesAdded = { ...NOTHING_READ, seconds: 0, failures: [] };
   const progress: FilesProgress = {
     done: 0,
     total: 0,

@@ -97,6 +97,17 @@ export interface CollectionSearch extends Omit<SearchRequest, 'text' | 'vector' 
   weight?: number;
 }
 
+/** What was found for a question, and what was used to find it. */
+export interface Retrieved {
+  /** Best first. */
+  hits: Hit[];
+  /** The state of the collection that was searched. */
+  generation: number;
+  /** The question's vector, `dim` floats; absent in a search by words alone. */
+  vector?: Float32Array;
+  seconds: { embed: number; search: number };
+}
+
 export interface AskOptions extends CollectionSearch {
   /** Sentences of the answer at most. Default 3. */
   sentences?: number;

@@ -4,7 +4,7 @@ import { health, type Health } from './health.js';
 import { METRIC_NAMES, type MetricName } from './metrics.js';
 import { recommend, type AllStats, type Recommendation } from './recommend.js';
 import { ResourceMeter, type Resources } from './resources.js';
-import { slaTable, type SlaName, type SlaRow, type SlaState } from './sla.js';
+import { isBusy, slaTable, type SlaName, type SlaRow, type SlaState } from './sla.js';
 import { Window, type WindowStats } from './window.js';
 
 export interface MonitorOptions {
@@ -48,6 +48,7 @@ export class Monitor {
   readonly #alerts = new Set<AlertListener>();
   readonly #states = new Map<SlaName, SlaState>();
   readonly #born = performance.now();
+  #busySince: number | undefined;
   #down = 0;
   #downSince: number | undefined;
   #stop: (() => void) | undefined;
@@ -139,12 +140,17 @@ export class Monitor {
     const { query_response_time: responseTime, event_loop_delay: eventLoopDelay } = metrics;
     const errorRate = this.#failures.stats()?.avg;
     const shareOver2s = this.#windows.query_response_time.shareAbove(2);
-    const sla = slaTable({
-      responseTime: responseTime && { p95: responseTime.p95, shareOver2s },
-      errorPercent: errorRate === undefined ? undefined : 100 * errorRate,
-      availablePercent: this.#availablePercent(),
-      resources,
-    });
+    const sla = slaTable(
+      {
+        responseTime: responseTime && { p95: responseTime.p95, shareOver2s, queries: responseTime.count },
+        errors: errorRate === undefined ? undefined : { percent: 100 * errorRate, queries: this.#failures.count },
+        room: this.#failures.size,
+        availablePercent: this.#availablePercent(),
+        resources,
+        busySeconds: this.#busySeconds(resources),
+      },
+      this.#states,
+    );
     this.#tell(sla);
     return {
       timestamp: new Date().toISOString(),
@@ -155,6 +161,12 @@ export class Monitor {
       sla,
       recommendations: recommend(metrics, resources),
     };
+  }
+
+  #busySeconds(resources: Resources): number {
+    const now = performance.now();
+    this.#busySince = isBusy(resources) ? (this.#busySince ?? now) : undefined;
+    return this.#busySince === undefined ? 0 : (now - this.#busySince) / 1000;
   }
 
   #availablePercent(): number {

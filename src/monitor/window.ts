@@ -26,6 +26,11 @@ export class Window {
     this.#total++;
   }
 
+  /** Samples that there is room for. */
+  get size(): number {
+    return this.#samples.length;
+  }
+
   get count(): number {
     return Math.min(this.#total, this.#samples.length);
   }

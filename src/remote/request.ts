@@ -18,7 +18,7 @@ export interface CallOptions {
   signal?: AbortSignal | undefined;
 }
 
-const DEFAULTS = { timeout: 60, retries: 4 };
+export const DEFAULTS = { timeout: 60, retries: 4 };
 const BACKOFF = { minTimeout: 250, maxTimeout: 8_000, factor: 2, randomize: true };
 /** Longest wait that a service may ask for, in seconds; longer is as good as a failure. */
 const MOST_PATIENCE = 30;
@@ -59,7 +59,7 @@ async function reasonOf(response: Response): Promise<string> {
   return text.slice(0, EXCERPT) || response.statusText;
 }
 
-function explain(error: unknown, url: string): QuiverError {
+export function explain(error: unknown, url: string): QuiverError {
   if (error instanceof QuiverError) return error;
   const cause = error instanceof Error ? error : new Error(String(error));
   if (error instanceof Refused) {
@@ -106,7 +106,18 @@ export async function post<T>(
   const { apiKey, timeout = DEFAULTS.timeout, retries = DEFAULTS.retries } = service;
   const url = `${service.baseUrl.replace(/\/+$/, '')}${path}`;
   const attempt = async (): Promise<T> => {
-    const limit = AbortSignal.timeout(timeout * 1000);
+    // The limit ends with `read`: what it hands on may be a stream, which has limits of its own.
+    const limit = new AbortController();
+    const timer = setTimeout(() => {
+      limit.abort(new DOMException('no answer in time', 'TimeoutError'));
+    }, timeout * 1000);
+    try {
+      return await read(await send(limit.signal));
+    } finally {
+      clearTimeout(timer);
+    }
+  };
+  const send = async (limit: AbortSignal): Promise<Response> => {
     const response = await fetch(url, {
       method: 'POST',
       headers: {
@@ -117,7 +128,7 @@ export async function post<T>(
       signal: signal === undefined ? limit : AbortSignal.any([signal, limit]),
     });
     if (!response.ok) throw new Refused(response.status, await reasonOf(response), retryAfter(response));
-    return read(response);
+    return response;
   };
   const { default: pRetry } = await import('p-retry');
   try {

@@ -32,7 +32,7 @@ const PASSAGES = [
 
 describe('answer: extractive', () => {
   it('answers with sentences that stand in the passages, word for word, and cites them', async () => {
-    const answer = await extractiveAnswer('Which licence is it under?', PASSAGES, { embed });
+    const answer = await extractiveAnswer({ question: 'Which licence is it under?', passages: PASSAGES, embed });
     assert.equal(answer.found, true);
     assert.match(answer.text, /MIT licence\. \[2\]/);
     for (const { text, source, start, end } of answer.quotes) {
@@ -41,29 +41,44 @@ describe('answer: extractive', () => {
   });
 
   it('counts what the heading above a sentence says', async () => {
-    const answer = await extractiveAnswer('How do I install it on Linux?', PASSAGES, { embed, sentences: 2 });
+    const answer = await extractiveAnswer({
+      question: 'How do I install it on Linux?',
+      passages: PASSAGES,
+      embed,
+      sentences: 2,
+    });
     assert.ok(answer.quotes.every(({ source }) => source === 1));
     assert.ok(answer.quotes.some(({ text }) => text === 'Prebuilt binaries exist for Linux on x64.'));
   });
 
   it('says so when nothing fits', async () => {
     const nothing = { text: 'Nothing that was found answers this.', quotes: [], found: false };
-    assert.deepEqual(await extractiveAnswer('What does a quantum sandwich cost?', PASSAGES, { embed }), nothing);
-    assert.deepEqual(await extractiveAnswer('Anything?', [], { embed }), nothing);
-    assert.deepEqual(await extractiveAnswer('Anything?', [{ text: '--- 1 2 3 ---' }], { embed }), nothing);
+    assert.deepEqual(
+      await extractiveAnswer({ question: 'What does a quantum sandwich cost?', passages: PASSAGES, embed }),
+      nothing,
+    );
+    assert.deepEqual(await extractiveAnswer({ question: 'Anything?', passages: [], embed }), nothing);
+    assert.deepEqual(
+      await extractiveAnswer({ question: 'Anything?', passages: [{ text: '--- 1 2 3 ---' }], embed }),
+      nothing,
+    );
   });
 
   it('takes a sentence once, though passages overlap, and no more than asked for', async () => {
     const text = 'Alpha beta gamma delta epsilon. Alpha beta gamma delta epsilon!';
-    const answer = await extractiveAnswer('alpha beta gamma', [{ text }, { text }, ...PASSAGES], { embed });
+    const answer = await extractiveAnswer({
+      question: 'alpha beta gamma',
+      passages: [{ text }, { text }, ...PASSAGES],
+      embed,
+    });
     assert.equal(answer.quotes.length, 1);
-    const one = await extractiveAnswer('penguins swim fly', PASSAGES, { embed, sentences: 1 });
+    const one = await extractiveAnswer({ question: 'penguins swim fly', passages: PASSAGES, embed, sentences: 1 });
     assert.equal(one.quotes.length, 1);
   });
 
   it('orders equal sentences by passage and place', async () => {
     const passages = [{ text: 'Red apples are sweet fruit.' }, { text: 'Green apples are sour fruit.' }];
-    const answer = await extractiveAnswer('apples fruit', passages, { embed });
+    const answer = await extractiveAnswer({ question: 'apples fruit', passages, embed });
     assert.deepEqual(
       answer.quotes.map(({ source }) => source),
       [...answer.quotes.map(({ source }) => source)].sort(),
@@ -72,7 +87,7 @@ describe('answer: extractive', () => {
 
   it('passes on what the embedder throws', async () => {
     const broken = () => Promise.reject(new Error('no model'));
-    await assert.rejects(extractiveAnswer('licence?', PASSAGES, { embed: broken }), /no model/);
+    await assert.rejects(extractiveAnswer({ question: 'licence?', passages: PASSAGES, embed: broken }), /no model/);
   });
 });
 

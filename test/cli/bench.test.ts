@@ -19,6 +19,12 @@ interface Report {
   }[];
 }
 
+interface Guide {
+  documents: number;
+  chunks: number;
+  rows: { name: string; target: string; ours: number; met: boolean }[];
+}
+
 const DIM = 16;
 
 describe('quiver bench', () => {
@@ -92,10 +98,26 @@ describe('quiver bench', () => {
     assert.equal(rows[0]?.recall, 1);
   });
 
+  it("measures the guide's targets on real documents", async () => {
+    const report = await quiverJson<Guide>('bench', '--guide', '--documents', '40');
+    assert.equal(report.documents, 40);
+    assert.ok(report.chunks >= report.documents);
+    assert.deepEqual(
+      report.rows.map(({ target }) => target),
+      ['< 2 s', '> 30', '> 50', '< 0.2 s', '< 4 GB', '> 85 %'],
+    );
+    for (const { name, ours } of report.rows) assert.ok(ours > 0, name);
+    const { code, stdout } = await quiver('bench', '--guide', '--documents', '40');
+    assert.equal(code, 0);
+    assert.match(stdout, /^ +target +the guide +here\s*\n─+\ntime of a query, mean +< 2 s +1\.2 s/);
+  });
+
   it('says what is wrong with its input', async () => {
     writeFvecs(file('three.fvecs'), someVectors(4, 3), 3);
     const error = await quiverError(1, 'bench', '--data', file('base.fvecs'), '--queries', file('three.fvecs'));
     assert.deepEqual([error.code, error.actual], ['E_DIMENSION', '3']);
     assert.equal((await quiverError(1, 'bench', '--data', file('absent.npy'))).code, 'E_NOT_FOUND');
+    const few = await quiverError(1, 'bench', '--guide', '--files', 'README.md');
+    assert.deepEqual([few.code, few.expected, few.actual], ['E_RANGE', 'at least 20 documents', '1']);
   });
 });

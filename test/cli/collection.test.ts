@@ -1,6 +1,7 @@
 import { strict as assert } from 'node:assert';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { needShared } from '../support/skip.js';
 import { childEnv, ended, quiver, quiverError, quiverJson, start, suiteFolder } from './support.js';
 
 interface Added {
@@ -60,6 +61,27 @@ describe('quiver add, ask, search, list, info, remove, export', () => {
     assert.deepEqual([again.made, again.documents, again.unchanged, again.holds.documents], [false, 0, 3, 5]);
     const forced = await addDocs('notes', '--force');
     assert.deepEqual([forced.read, forced.holds.documents], [4, 5]);
+  });
+
+  it('keeps vectors of an ONNX model for the next time, and with --no-cache neither reads nor writes them', async function () {
+    const model = needShared(this, 'models/all-MiniLM-L6-v2-int8');
+    process.env.QUIVER_CACHE = file('cache');
+    try {
+      const kept = file('cache/embeddings.db');
+      const add = (collection: string, ...more: string[]) =>
+        addDocs(file(`onnx/${collection}`), '--model', model, ...more);
+      assert.equal((await add('anew', '--no-cache')).holds.documents, 5);
+      assert.ok(!existsSync(kept));
+      assert.equal((await add('kept')).holds.documents, 5);
+      assert.ok(existsSync(kept));
+      // Whoever opens this file says on stderr that it is damaged, and moves it away.
+      writeFileSync(kept, 'no database '.repeat(1_000));
+      const damaged = readFileSync(kept);
+      assert.equal((await add('again', '--no-cache')).holds.documents, 5);
+      assert.deepEqual(readFileSync(kept), damaged);
+    } finally {
+      delete process.env.QUIVER_CACHE;
+    }
   });
 
   it('answers with the sentence and its source, as text and as JSON', async () => {

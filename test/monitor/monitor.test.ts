@@ -19,6 +19,23 @@ describe('Monitor', () => {
     assert.equal(report.sla.length, 6);
   });
 
+  it('records collections of garbage while it runs', async () => {
+    const monitor = new Monitor();
+    monitor.start();
+    try {
+      // Each turn makes more garbage than the young generation holds.
+      let found: Awaited<ReturnType<Monitor['report']>>['metrics']['gc_time'];
+      for (let kept: unknown[] = []; found === undefined; kept = []) {
+        repeat(200_000, () => kept.push({ garbage: kept.length }));
+        await sleep(10);
+        found = (await monitor.report()).metrics.gc_time;
+      }
+      assert.ok(found.count >= 1 && found.min > 0 && found.max < 60, JSON.stringify(found));
+    } finally {
+      monitor.stop();
+    }
+  });
+
   it('times work in seconds, also when it fails', async () => {
     const monitor = new Monitor();
     assert.equal(await monitor.time('retrieval_time', () => 7), 7);
@@ -82,6 +99,33 @@ describe('Monitor', () => {
     repeat(10, () => monitor.record('query_response_time', 4));
     await monitor.report();
     assert.equal(ours().length, 2);
+  });
+
+  it('alerts of twenty queries or more, so that one slow answer after a start is none', async () => {
+    const monitor = new Monitor();
+    repeat(19, () => monitor.record('query_response_time', 9));
+    repeat(19, () => monitor.record('query_errors', 1));
+    assert.equal((await levelOf(monitor, 'query_response_time'))?.state, 'burning');
+    assert.equal((await levelOf(monitor, 'error_rate'))?.state, 'burning');
+    monitor.record('query_response_time', 9);
+    monitor.record('query_errors', 1);
+    assert.equal((await levelOf(monitor, 'query_response_time'))?.state, 'alert');
+    assert.equal((await levelOf(monitor, 'error_rate'))?.state, 'alert');
+  });
+
+  it('ends an alert when the target is held again, and not where the value swings about the bound', async () => {
+    const monitor = new Monitor({ window: 20 });
+    const events: AlertEvent[] = [];
+    monitor.onAlert((event) => events.push(event));
+    const at = async (seconds: number): Promise<string | undefined> => {
+      repeat(20, () => monitor.record('query_response_time', seconds));
+      return (await levelOf(monitor, 'query_response_time'))?.state;
+    };
+    const states: (string | undefined)[] = [];
+    for (const seconds of [2.9, 3.1, 2.9, 3.1, 2.1, 2, 1.9, 2.9]) states.push(await at(seconds));
+    assert.deepEqual(states, ['burning', 'alert', 'alert', 'alert', 'alert', 'alert', 'ok', 'burning']);
+    const ours = events.filter(({ name }) => name === 'query_response_time').map(({ from, to }) => `${from} ${to}`);
+    assert.deepEqual(ours, ['burning alert', 'alert ok']);
   });
 
   it('counts the time in which the service cannot answer', async () => {

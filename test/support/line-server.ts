@@ -43,6 +43,11 @@ export class LineServer {
     return Number(await this.ask(...words));
   }
 
+  /** For one that does not answer. */
+  kill(): void {
+    this.#child.kill('SIGKILL');
+  }
+
   async close(): Promise<void> {
     if (this.#ended !== undefined) return;
     const closed = new Promise((resolve) => this.#child.once('close', resolve));

@@ -39,6 +39,8 @@ expectType<Promise<Index>>(Index.create({ dim: 4, type: 'auto', policy: 'guide',
 // An index is made by create, open, fromBuffer, importFaiss or attach, never by `new`.
 expectNotAssignable<new (...args: never[]) => Index>(Index);
 expectType<Promise<Index>>(Index.open('a.quiver', { mmap: true, verify: true, untrusted: true }));
+expectType<Promise<Index>>(Index.open('a.quiver', { mmap: 'vectors' }));
+expectError(Index.open('a.quiver', { mmap: 'graph' }));
 expectType<Promise<Index>>(Index.fromBuffer(new Uint8Array(8)));
 expectType<Promise<Index>>(Index.importFaiss('a.faiss', { idType: 'bigint', metric: 'cosine', trusted: true }));
 expectType<Promise<Index>>(Index.importFaiss(new Uint8Array(8)));

@@ -11,6 +11,10 @@ export interface BenchOptions {
   threads?: number;
   limit?: number;
   output?: string;
+  guide?: boolean;
+  documents: number;
+  files?: string[];
+  model?: string;
 }
 
 export function registerBench(parent: Command, context: Context): void {
@@ -28,7 +32,16 @@ export function registerBench(parent: Command, context: Context): void {
     .option('--limit <n>', 'only the first base vectors', integer('--limit'))
     .option('--threads <n>', 'threads to use (default: all cores)', threads)
     .option('-o, --output <file>', 'also write the result there as JSON')
+    .option('--guide', "instead: the performance guide's targets beside what this machine does")
+    .option('--documents <n>', 'with --guide: documents to measure with', integer('--documents', 20, 100_000), 400)
+    .option('--files <paths...>', 'with --guide: whose documents (default: those below node_modules)')
+    .option('-m, --model <model>', 'with --guide: the model that embeds')
     .action(async (options: BenchOptions) => {
+      if (options.guide === true) {
+        const { benchGuide } = await import('../bench/guide.js');
+        await benchGuide(context, options);
+        return;
+      }
       const { runBench } = await import('../bench/run.js');
       await runBench(context, options);
     });

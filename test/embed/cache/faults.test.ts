@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readFileSync, statSync, truncateSync, writeFileS
 import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
 import { suiteFolder } from '../../lib/support.js';
-import { opener, same, type Opened } from './support.js';
+import { opener, rowsOf, same, type Opened } from './support.js';
 import { texts } from './texts.js';
 
 describe('embed: cache with a file that is not as it should be', function () {
@@ -59,7 +59,7 @@ describe('embed: cache with a file that is not as it should be', function () {
       if (what === 'no database in it') assert.ok(readFileSync(`${file}.damaged`).equals(before));
       assert.deepEqual(again.embedder.stats, { hits: 600, misses: 600 });
       await again.embedder.close();
-      assert.deepEqual(check(file), 600);
+      assert.deepEqual(rowsOf(file), 600);
     });
   }
 
@@ -133,7 +133,7 @@ describe('embed: cache with a file that is not as it should be', function () {
     assert.equal(opened.embedder.stats.hits, 0);
     holder.close();
     await opened.embedder.close();
-    assert.equal(check(file), 600);
+    assert.equal(rowsOf(file), 600);
   });
 
   it('does not fail a call whose listener for warnings fails', async () => {
@@ -163,7 +163,7 @@ describe('embed: cache with a file that is not as it should be', function () {
     assert.equal(counting.asked.length, 22);
     await embedder.close();
     assert.ok(statSync(file).size <= 2 ** 20, String(statSync(file).size));
-    const kept = check(file);
+    const kept = rowsOf(file);
     assert.ok(kept > 500 && kept < 1000, String(kept));
   });
 
@@ -191,15 +191,4 @@ function sql(file: string, statement: string): void {
   const db = new Database(file);
   db.exec(statement);
   db.close();
-}
-
-/** The rows of a file that must be whole. */
-function check(file: string): number {
-  const db = new Database(file);
-  try {
-    assert.equal(db.pragma('integrity_check', { simple: true }), 'ok');
-    return db.prepare('SELECT count(*) FROM entries JOIN vectors ON entry = number').pluck().get() as number;
-  } finally {
-    db.close();
-  }
 }

@@ -3,9 +3,8 @@ import { strict as assert } from 'node:assert';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { chmodSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { once } from 'node:events';
-import Database from 'better-sqlite3';
 import { suiteFolder } from '../../lib/support.js';
-import { opener } from './support.js';
+import { opener, rowsOf } from './support.js';
 import { texts } from './texts.js';
 
 /**
@@ -50,16 +49,6 @@ async function report(child: ChildProcess): Promise<Report> {
   child.stdout?.on('data', (part: Buffer) => (out += part.toString()));
   await once(child, 'close');
   return JSON.parse(out.trim().split('\n').at(-1) ?? '') as Report;
-}
-
-function rowsOf(file: string): number {
-  const db = new Database(file);
-  try {
-    assert.equal(db.pragma('integrity_check', { simple: true }), 'ok');
-    return db.prepare('SELECT count(*) FROM entries JOIN vectors ON entry = number').pluck().get() as number;
-  } finally {
-    db.close();
-  }
 }
 
 describe('embed: cache across processes', function () {

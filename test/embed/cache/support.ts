@@ -1,5 +1,6 @@
 /** What the tests of the cache share: the real static model, and a count of what it was asked. */
 import { strict as assert } from 'node:assert';
+import Database from 'better-sqlite3';
 import type { Embedder, EmbedOptions } from '../../../src/embed/embedder.js';
 import { cachedEmbedder, type CachedEmbedder, type CacheOptions } from '../../../src/embed/cache/cached-embedder.js';
 import type { ErrorCode } from '../../../lib/index.js';
@@ -63,4 +64,15 @@ export function same(actual: Float32Array, expected: Float32Array): void {
 /** Fails with a code, a message like this, and a word on what was due and what came. */
 export async function refuses(work: (() => unknown) | Promise<unknown>, code: ErrorCode, message: RegExp) {
   return fails(work, { code, message, expected: /./, actual: /./ });
+}
+
+/** The rows of a file that must be whole. */
+export function rowsOf(file: string): number {
+  const db = new Database(file);
+  try {
+    assert.equal(db.pragma('integrity_check', { simple: true }), 'ok');
+    return db.prepare('SELECT count(*) FROM entries JOIN vectors ON entry = number').pluck().get() as number;
+  } finally {
+    db.close();
+  }
 }
