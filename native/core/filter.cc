@@ -1,6 +1,7 @@
 #include "core/filter.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "core/error.h"
 
@@ -12,6 +13,14 @@ void RowSet::set_range(int64_t from, int64_t to) {
   for (; from < to && (from & 63) != 0; from++) set(from);
   for (; from + 64 <= to; from += 64) bits_[from >> 6] = ~0ull;
   for (; from < to; from++) set(from);
+}
+
+void RowSet::copy_bits(const std::vector<uint8_t>& bitmap) {
+  static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "bit i of a word is bit i % 8 of its byte i / 8");
+  const size_t bytes = std::min(bitmap.size(), bits_.size() * sizeof(uint64_t));
+  if (bytes == 0) return;
+  std::memcpy(bits_.data(), bitmap.data(), bytes);
+  if ((rows_ & 63) != 0) bits_.back() &= (1ull << (rows_ & 63)) - 1;
 }
 
 void RowSet::intersect(const RowSet& other) {
@@ -51,6 +60,8 @@ RowSet rows_of(const Filter::Step& step, const RowIds& ids) {
         if (ids.id(row) >= from && ids.id(row) < to) set.set(row);
       }
     }
+  } else if (ids.implicit()) {
+    set.copy_bits(step.bitmap);
   } else {
     const auto bits = static_cast<int64_t>(step.bitmap.size()) * 8;
     for (int64_t row = 0; row < ids.rows(); row++) {

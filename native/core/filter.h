@@ -22,6 +22,8 @@ class RowSet {
   void set(int64_t row) { bits_[row >> 6] |= 1ull << (row & 63); }
   bool has(int64_t row) const { return (bits_[row >> 6] >> (row & 63)) & 1; }
   void set_range(int64_t from, int64_t to);
+  // Row i is bit i % 8 of byte i / 8; bits past the rows are left out, rows past the bits are not set.
+  void copy_bits(const std::vector<uint8_t>& bitmap);
   void intersect(const RowSet& other);
   void unite(const RowSet& other);
   void invert();

@@ -133,6 +133,7 @@ void Writer::reserve(int64_t n, bool named) {
 }
 
 int64_t Writer::append(int64_t n, const float* x, const Commit& commit) {
+  if (n <= 0) return 0;  // a rebuild whose rows were all removed meanwhile
   if (auto* graph = as_hnsw(body_.index.get())) return append_graph(*graph, n, x, commit);
   if (auto* lists = as_ivf(body_.index.get())) {
     if (dynamic_cast<faiss::IndexIVFFastScan*>(lists) == nullptr) return append_lists(*lists, n, x, commit);

@@ -117,6 +117,26 @@ TEST(Filter, RowSetRangesAtWordBorders) {
   }
 }
 
+TEST(Filter, RowSetCopiesBitsThatEndAnywhere) {
+  Random random(8);
+  for (const int64_t rows : {0, 1, 63, 64, 65, 200}) {
+    for (const size_t bytes : {0, 1, 7, 8, 9, 25, 40}) {
+      std::vector<uint8_t> bitmap(bytes);
+      for (auto& byte : bitmap) byte = static_cast<uint8_t>(random.below(256));
+      RowSet set(rows);
+      set.copy_bits(bitmap);
+      int64_t count = 0;
+      for (int64_t row = 0; row < rows; row++) {
+        const auto byte = static_cast<size_t>(row / 8);
+        const bool wanted = byte < bytes && ((bitmap[byte] >> (row % 8)) & 1) != 0;
+        ASSERT_EQ(set.has(row), wanted) << row << " of " << rows << ", " << bytes << " bytes";
+        count += wanted ? 1 : 0;
+      }
+      EXPECT_EQ(set.count(), count) << "none past the rows";
+    }
+  }
+}
+
 TEST(Filter, AnEmptyIndexHasNoRows) {
   const Filter filter({range_step(0, 10), join_step(Op::kNot, 1)});
   EXPECT_EQ(filter.rows(RowIds())->count(), 0);

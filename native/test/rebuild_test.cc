@@ -171,6 +171,25 @@ TEST(Rebuild, MoreWritesThanFitOneRoundAreTakenOverToo) {
   ASSERT_NO_FATAL_FAILURE(known.expect_same(index, random));
 }
 
+TEST(Rebuild, ManyRemovedMeanwhileLeaveNothingToTakeOver) {
+  for (const std::string factory : {"HNSW8", "IVF8,Flat", "Flat"}) {
+    SCOPED_TRACE(factory);
+    Random random(110);
+    const auto x = random.vectors(1500, kDim);
+    const auto index = index_of("HNSW8", kDim, x);
+    Known known(kDim);
+    known.put(counting(1500), x);
+    PausedRebuild rebuild(index, spec_of(factory, kDim));
+    const std::vector<int64_t> removed = counting(700);
+    remove_from(index, removed);
+    known.erase(removed);
+    rebuild.go();
+    ASSERT_EQ(rebuild.ended(), "nothing");
+    settle(index);
+    ASSERT_NO_FATAL_FAILURE(known.expect_same(index, random));
+  }
+}
+
 TEST(Rebuild, AResetMeanwhileEmptiesWhatIsBuilt) {
   for (const std::string factory : {"HNSW8", "IVF8,Flat", "Flat"}) {
     SCOPED_TRACE(factory);
