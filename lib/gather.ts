@@ -8,6 +8,7 @@ import { QuiverError } from './errors.js';
 import type { NativeFound, NativeIndex } from './native.js';
 import { SearchResult } from './results.js';
 import type { Underway } from './underway.js';
+import { checkQuery } from './vectors.js';
 
 const FIRST_ROOM = 16;
 /** Copied at once when the block leaves, or when its results come: a millisecond at most. */
@@ -20,6 +21,19 @@ interface Block {
   exact: boolean;
   queries: Float32Array;
   waiting: { resolve: (result: SearchResult) => void; reject: (reason: unknown) => void }[];
+}
+
+/** The room of a block that was answered, for the next one: fresh memory costs each query a microsecond. */
+let spare: Float32Array | undefined;
+
+function roomFor(dim: number): Float32Array {
+  const room = spare !== undefined && spare.length >= dim ? spare : new Float32Array(FIRST_ROOM * dim);
+  if (room === spare) spare = undefined;
+  return room;
+}
+
+function giveBack(room: Float32Array): void {
+  if (spare === undefined || room.length > spare.length) spare = room;
 }
 
 export class Gather {
@@ -54,6 +68,7 @@ export class Gather {
     } catch (error) {
       // Each caller gets an error of its own, with its own stack.
       if (!(error instanceof QuiverError)) throw error;
+      if (error.code === 'E_NOT_FINITE') checkQuery(query); // says it better
       const { code, message, expected, actual, cause } = error;
       throw new QuiverError(code, message, { expected, actual, cause });
     }
@@ -64,14 +79,7 @@ export class Gather {
       const same = block.k === k && block.efSearch === efSearch && block.nprobe === nprobe && block.exact === exact;
       if (same && (block.waiting.length + 1) * Math.max(this.#dim, k) <= MAX_BLOCK_FLOATS) return block;
     }
-    const block: Block = {
-      k,
-      efSearch,
-      nprobe,
-      exact,
-      queries: new Float32Array(FIRST_ROOM * this.#dim),
-      waiting: [],
-    };
+    const block: Block = { k, efSearch, nprobe, exact, queries: roomFor(this.#dim), waiting: [] };
     if (this.#blocks.push(block) === 1) queueMicrotask(() => this.#leave());
     return block;
   }
@@ -79,24 +87,37 @@ export class Gather {
   #leave(): void {
     for (const block of this.#blocks.splice(0)) {
       this.#underway
-        .during(() => this.#ask(block))
+        .during(() => this.#ask(block, 0, block.waiting.length))
         .then(
-          (found) => answer(block, found),
+          (found) => {
+            answer(block, found);
+            giveBack(block.queries);
+          },
           (error: unknown) => {
-            for (const { reject } of block.waiting) reject(error);
+            if (block.waiting.length > 1 && error instanceof QuiverError && error.code === 'E_NOT_FINITE') {
+              this.#askEach(block);
+            } else for (const { reject } of block.waiting) reject(error);
           },
         );
     }
   }
 
-  #ask({ queries, waiting, k, efSearch, nprobe, exact }: Block): Promise<NativeFound> {
-    const n = waiting.length;
-    const asked = queries.subarray(0, n * this.#dim);
-    return call((_, number) => this.#native.search(number, asked, n, k, efSearch, nprobe, exact, 0, undefined));
+  /** One bad query must not fail those that it was joined with. */
+  #askEach(block: Block): void {
+    block.waiting.forEach((waiting, i) => {
+      this.#underway
+        .during(() => this.#ask(block, i, i + 1))
+        .then((found) => answer({ k: block.k, waiting: [waiting] }, found), waiting.reject);
+    });
+  }
+
+  #ask({ queries, k, efSearch, nprobe, exact }: Block, from: number, to: number): Promise<NativeFound> {
+    const asked = queries.subarray(from * this.#dim, to * this.#dim);
+    return call((_, number) => this.#native.search(number, asked, to - from, k, efSearch, nprobe, exact, 0, undefined));
   }
 }
 
-function answer({ k, waiting }: Block, { ids, distances }: NativeFound): void {
+function answer({ k, waiting }: Pick<Block, 'k' | 'waiting'>, { ids, distances }: NativeFound): void {
   const alone = waiting.length === 1;
   waiting.forEach(({ resolve }, i) => {
     // Copies: one caller may transfer its result away without harm to the others.

@@ -44,12 +44,12 @@ export function search(
   const { efSearch, nprobe, exact, threads } = checkSearch(options);
   const { data, n } = toVectors('queries', queries, handle.dim);
   if (n === 1 && threads === 0 && options?.filter === undefined) {
-    checkQuery(data);
     if (k <= SCRATCH_K) {
       const inline = searchOne(handle, data, k, efSearch, nprobe, exact, INLINE_FLOATS);
       if (inline !== undefined) return inline;
     }
     if (options?.signal === undefined) return handle.gather.search(data, k, efSearch, nprobe, exact);
+    checkQuery(data);
   }
   const filter = options?.filter === undefined ? undefined : toSteps(options.filter, handle.idType);
   checkResults(n, k);
@@ -116,6 +116,7 @@ function searchOne(
   try {
     if (!native.searchOne(k, efSearch, nprobe, exact, limit)) return undefined;
   } catch (error) {
+    checkQuery(query); // says it better
     throw fromNative(error);
   }
   const ids = idType === 'bigint' ? shared.bigints.slice(0, k) : shared.numbers.slice(0, k);
@@ -132,7 +133,6 @@ export function searchSync(
   const { native, dim, idType } = handle;
   if (options === undefined && k <= SCRATCH_K && queries instanceof Float32Array && queries.length === dim) {
     checkBuffer('queries', queries);
-    checkQuery(queries);
     const found = searchOne(handle, queries, k, 0, 0, false, 0);
     if (found !== undefined) return found;
   }

@@ -134,10 +134,11 @@ Napi::Value Index::search_one(const Napi::CallbackInfo& info) {
         environment->scratch_query == nullptr) {
       throw Error(code::kRange, "k does not fit the scratch.", "1 to 4096", std::to_string(options.k));
     }
+    if (limit > 0 && index->count() * index->dim() > limit) return Napi::Boolean::New(info.Env(), false);
+    check_vectors(1, static_cast<size_t>(index->dim()), environment->scratch_query);
     omp_set_num_threads(1);
     int64_t* ids = environment->scratch_ids;
     if (limit > 0) {
-      if (index->count() * index->dim() > limit) return Napi::Boolean::New(info.Env(), false);
       if (!index->try_search(1, environment->scratch_query, options, ids, environment->scratch_distances)) {
         return Napi::Boolean::New(info.Env(), false);
       }

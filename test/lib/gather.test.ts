@@ -134,18 +134,53 @@ describe('lib: single searches asked at once', () => {
     assert.equal(new Set(errors).size, 3);
   });
 
-  it('one that is wrong fails alone', async () => {
+  it('those that are wrong fail alone, and say what is wrong', async () => {
     const index = await make({ dim, type: 'flat' }, data);
-    const bad = new Float32Array(dim).fill(NaN);
-    const outcomes = await Promise.allSettled([
-      index.search(query(0), 1),
-      index.search(bad, 1),
-      index.search(query(1), 1),
+    const wrong = new Map<number, Float32Array>([
+      [3, new Float32Array(dim).fill(1, 5).fill(NaN, 7, 8)],
+      [40, new Float32Array(dim).fill(1e20)],
     ]);
+    const asked = counting(60).map((i) => index.search(wrong.get(i) ?? row(data, i, dim), 1));
+    const outcomes = await Promise.allSettled(asked);
+    const messages = new Map<number, string>();
+    for (const [i, outcome] of outcomes.entries()) {
+      if (outcome.status === 'fulfilled') assert.deepEqual(ids(outcome.value), [i]);
+      else {
+        const error = outcome.reason as QuiverError;
+        assert.equal(error.code, 'E_NOT_FINITE');
+        messages.set(i, error.message);
+      }
+    }
     assert.deepEqual(
-      outcomes.map(({ status }) => status),
-      ['fulfilled', 'rejected', 'fulfilled'],
+      [...messages],
+      [
+        [3, 'The query holds NaN at position 7; every number must be finite.'],
+        [
+          40,
+          'The query is too large: its squared length must stay below 1e37, or distances overflow. Scale the vectors.',
+        ],
+      ],
     );
-    assert.equal(((outcomes[1] as PromiseRejectedResult).reason as QuiverError).code, 'E_NOT_FINITE');
+  });
+
+  it('are each answered with what they asked, however many turns and indexes ask before the first answer', async () => {
+    const wide = vectors(800, 64, 96);
+    const some = [
+      { index: await make({ dim, type: 'flat' }, data), of: data, d: dim },
+      { index: await make({ dim: 64, type: 'flat' }, wide), of: wide, d: 64 },
+    ];
+    for (let round = 0; round < 20; round++) {
+      const asked: Promise<unknown>[] = [];
+      for (let turn = 0; turn < 10; turn++) {
+        for (const { index, of, d } of some) {
+          for (let i = 0; i < 1 + turn * 3; i++) {
+            const id = (round * 37 + turn * 11 + i) % 800;
+            asked.push(index.search(row(of, id, d), 1).then((found) => assert.deepEqual(ids(found), [id])));
+          }
+        }
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      await Promise.all(asked);
+    }
   });
 });
