@@ -17,6 +17,7 @@ const TARGETS = [0.95, 0.98, 0.99];
 const RECALL_GOAL = 0.005;
 const SECONDS_GOAL = 5;
 const SPEED_GOAL = 0.95;
+const SAMPLE = 1_000;
 const MEMORY_GOAL = 0.05;
 /** Every width up to here: what somebody with patience finds by hand. */
 const WIDEST = 200;
@@ -131,9 +132,10 @@ async function fileOf(factory: string, ground: Ground, launcher: Launcher, metri
 async function stated(data: GraphData, context: Context): Promise<Stated> {
   context.say(`memory of ${data.name}`);
   const ground = await Ground.make(data, context);
-  const { dim, metric } = data;
+  const { dim, metric, base } = data;
   const kind = metric === 'l2' ? ('l2' as const) : ('ip' as const);
-  const said = Index.recommend({ n: data.base.length / dim, dim, metric: kind, recall: TARGETS[0] ?? 0.95 });
+  const sample = base.subarray(0, SAMPLE * dim);
+  const said = Index.recommend({ n: base.length / dim, dim, metric: kind, recall: TARGETS[0] ?? 0.95, sample });
   const launcher = oursAlone(context);
   const file = await fileOf(said.factory, ground, launcher, kind);
   const opened = await open(launcher, ground, 64, file);

@@ -4,6 +4,7 @@ import { totalmem } from 'node:os';
 import { checkInteger, wrongArgument } from './errors.js';
 import { checkDim, checkMemory, checkMetric, checkRecall, DEFAULT_HNSW, listsFor, probesFor } from './options.js';
 import type { Metric, Recommendation, RecommendInput } from './types.js';
+import { toVectors } from './vectors.js';
 
 /** Under this many vectors (or floats), comparing with all is quick and exact. */
 const FLAT_VECTORS = 10_000;
@@ -25,13 +26,20 @@ function graphBytes(n: number, M: number): number {
 
 /**
  * Bytes of the codes that a graph of whole vectors is walked by, in rows of whole registers: 8 bits a component below 128,
- * 4 bits above, of 256 axes and their basis past 512. Vectors of whole numbers from 0 to 255 have bytes beside them, which
- * nobody knows before they come.
+ * 4 bits above, of 256 axes and their basis past 512. Vectors of whole numbers from 0 to 255 have bytes beside them.
  */
-function codeBytes(n: number, dim: number): number {
+function codeBytes(n: number, dim: number, whole: boolean): number {
   if (n < FEWEST_WITH_CODES) return 0;
-  if (dim < 128) return n * (64 * Math.ceil(dim / 64) + 4);
-  return dim <= 512 ? n * (64 * Math.ceil(dim / 128) + 4) : n * (128 + 4) + 256 * 64 * Math.ceil(dim / 64);
+  const bytes = n * (64 * Math.ceil(dim / 64) + 4);
+  if (dim < 128) return bytes;
+  const beside = whole ? bytes : 0;
+  if (dim <= 512) return beside + n * (64 * Math.ceil(dim / 128) + 4);
+  return beside + n * (128 + 4) + 256 * 64 * Math.ceil(dim / 64);
+}
+
+/** Whether all of a sample are whole numbers from 0 to 255. */
+function isWhole({ data }: { data: Float32Array }): boolean {
+  return data.every((value) => value >= 0 && value <= 255 && Number.isInteger(value));
 }
 
 /** efSearch that reaches a recall@10 with M = 32, efConstruction = 200 on image and text embeddings of 60,000 vectors. */
@@ -61,7 +69,7 @@ function distanceTables(nlist: number, code: number, metric: Metric): number {
 }
 
 /** The kinds that come into question beside flat, the largest first. */
-export function candidates(n: number, dim: number, recall: number, metric: Metric): Recommendation[] {
+export function candidates(n: number, dim: number, recall: number, metric: Metric, whole = false): Recommendation[] {
   const { M, efConstruction } = DEFAULT_HNSW;
   const efSearch = efFor(recall);
   const nlist = listsFor(Math.max(n, 39));
@@ -74,7 +82,7 @@ export function candidates(n: number, dim: number, recall: number, metric: Metri
     {
       factory: `HNSW${String(M)},Flat`,
       ...graph,
-      bytes: n * dim * 4 + graphBytes(n, M) + codeBytes(n, dim),
+      bytes: n * dim * 4 + graphBytes(n, M) + codeBytes(n, dim, whole),
       reason: 'a graph over whole vectors: the fastest at high recall',
     },
     {
@@ -108,6 +116,8 @@ export function recommend(input: RecommendInput): Recommendation {
   checkMetric(metric);
   checkRecall(recall);
   checkMemory(memory);
+  // Those of a cosine index are normalised.
+  const whole = input.sample !== undefined && isWhole(toVectors('sample', input.sample, dim)) && metric !== 'cosine';
   const flat: Recommendation = {
     factory: 'Flat',
     type: 'flat',
@@ -118,7 +128,7 @@ export function recommend(input: RecommendInput): Recommendation {
     return { ...flat, reason: `FAISS knows the metric ${metric} on flat indexes only` };
   }
   if (flat.bytes <= memory && (n < FLAT_VECTORS || n * dim < FLAT_FLOATS || recall === 1)) return flat;
-  const choices = candidates(n, dim, recall, metric);
+  const choices = candidates(n, dim, recall, metric, whole);
   const fitting = choices.find((choice) => choice.bytes <= memory);
   if (fitting) return { ...fitting, reason: `${fitting.reason} (${megabytes(fitting.bytes)} of ${megabytes(memory)})` };
   const smallest = [flat, ...choices].reduce((least, choice) => (choice.bytes < least.bytes ? choice : least));

@@ -197,6 +197,8 @@ export interface RecommendInput {
   memory?: number;
   /** Recall@10 to aim for. Default 0.95. */
   recall?: number;
+  /** Some of the vectors, `m * dim`: whole numbers from 0 to 255, as of images, take more in a graph, which nothing else tells. */
+  sample?: VectorsInput;
 }
 export interface Recommendation {
   /** A FAISS factory string, such as `HNSW32,Flat`. */

@@ -107,6 +107,7 @@ const advice = Index.recommend({ n: 1e6, dim: 384 });
 expectType<Recommendation>(advice);
 expectAssignable<string>(advice.factory);
 expectError(Index.recommend({ n: 1e6 }));
+expectType<Recommendation>(Index.recommend({ n: 1e6, dim: 384, sample: vectors }));
 
 expectType<{ threads: number }>(configure({ threads: 2 }));
 expectAssignable<'v2' | 'v3' | 'v4'>(system().simd);
