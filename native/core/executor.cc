@@ -57,6 +57,14 @@ void give_way(bool bulk) {
   syscall(SYS_sched_setattr, 0, &attributes, 0);
 }
 
+// Holds for the calling thread only, and FAISS code may change it: set for every task. Where the environment cuts teams
+// down (OMP_THREAD_LIMIT, OMP_DYNAMIC, OMP_MAX_ACTIVE_LEVELS), OpenBLAS would wait for the missing members for ever: no
+// more are asked for than come.
+void set_team(int threads) {
+  omp_set_dynamic(0);
+  omp_set_num_threads(omp_get_max_active_levels() < 1 ? 1 : std::min(threads, omp_get_thread_limit()));
+}
+
 }  // namespace
 
 TaskQueue::~TaskQueue() {
@@ -186,8 +194,7 @@ void Lane::work(bool bulk) {
     idle_.fetch_sub(1, std::memory_order_relaxed);
     auto task = take();
     if (task) {
-      // omp_set_num_threads holds for the calling thread only, and FAISS code may change it: set it for every task.
-      omp_set_num_threads(bulk ? Executor::instance().threads() : 1);
+      set_team(bulk ? Executor::instance().threads() : 1);
       task->run();
     }
     // What is left in the queue is for stop() to run, or at an exit for nobody.

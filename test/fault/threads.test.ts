@@ -33,6 +33,23 @@ describe('A7: the number of threads is bounded by one setting', function () {
   }
 });
 
+// OpenBLAS shares a product out among the team that it asked for. Where fewer came, those waited for the others for ever.
+describe('A7: an environment that allows OpenMP fewer threads', function () {
+  this.timeout(60_000);
+
+  for (const [name, value] of [
+    ['OMP_THREAD_LIMIT', '1'],
+    ['OMP_THREAD_LIMIT', '3'],
+    ['OMP_DYNAMIC', 'true'],
+    ['OMP_MAX_ACTIVE_LEVELS', '0'],
+  ] as const) {
+    it(`A7 ${name}=${value}: training, adding and searching end`, async () => {
+      const env = { [name]: value, QUIVER_THREADS: '4' };
+      assert.deepEqual(await reported<number[]>('teams', [], { env }), [0, 1, 2]);
+    });
+  }
+});
+
 describe('A8: processes that are started after OpenMP was used', function () {
   this.timeout(120_000);
 
