@@ -30,6 +30,7 @@ class RowSet {
   int64_t rows() const { return rows_; }
   int64_t count() const;
   std::vector<uint64_t>& bits() { return bits_; }
+  const std::vector<uint64_t>& bits() const { return bits_; }
 
   template <typename F>
   void for_each(F&& visit) const {

@@ -234,45 +234,55 @@ struct GraphCodes::Space {
   std::vector<std::pair<float, int64_t>> best;
 };
 
-// Leaves candidates in space.walk.pool, nearest first.
-void GraphCodes::find(const faiss::IndexHNSW& graph, const float* query, int64_t k, int64_t ef, Space& space) const {
+size_t GraphCodes::rescored(int64_t k, const Space& space) const {
+  if (!nibbles_ && space.bytes.exact) return static_cast<size_t>(k);
+  const int64_t times = nibbles_ ? kNibbleSpare : kByteSpare;
+  return static_cast<size_t>(k + (times - 1) * std::max(k, kLeastSpare));
+}
+
+// Leaves candidates in space.walk.pool, or those that pass in space.walk.found, nearest first.
+void GraphCodes::find(const faiss::IndexHNSW& graph, const float* query, int64_t k, int64_t ef,
+                      const kernels::RowFilter* filter, Space& space) const {
   const faiss::HNSW& hnsw = graph.hnsw;
   const auto rows = static_cast<size_t>(graph.ntotal);
   const kernels::GraphView base = layer(hnsw, 0, rows);
+  const auto walk = [&](const auto& codes, const auto& prepared, int64_t candidates) {
+    const auto most = static_cast<size_t>(std::min(candidates, graph.ntotal));
+    const int32_t entry = entry_of(hnsw, rows, codes, prepared);
+    if (filter == nullptr) {
+      kernels::walk(base, codes, prepared, entry, most, space.walk);
+    } else {
+      kernels::walk_filtered(base, codes, prepared, entry, most, *filter, rescored(k, space), space.walk);
+    }
+  };
   if (bytes_) bytes_->prepare(query, space.bytes);
   if (nibbles_) {
     float projected[kernels::kMaxProjected];
     if (projection_) projection_->apply(query, projected);
     nibbles_->prepare(projection_ ? projected : query, space.nibbles);
     // With as few candidates as wanted hits, one that 4 bits misplace is lost.
-    const auto most = static_cast<size_t>(std::min(std::max(ef, k) + k / 2, graph.ntotal));
-    const int32_t entry = entry_of(hnsw, rows, *nibbles_, space.nibbles);
-    kernels::walk(base, *nibbles_, space.nibbles, entry, most, space.walk);
+    walk(*nibbles_, space.nibbles, std::max(ef, k) + k / 2);
   } else {
-    const auto most = static_cast<size_t>(std::min(std::max(ef, k), graph.ntotal));
-    kernels::walk(base, *bytes_, space.bytes, entry_of(hnsw, rows, *bytes_, space.bytes), most, space.walk);
+    walk(*bytes_, space.bytes, std::max(ef, k));
   }
 }
 
 void GraphCodes::search(const faiss::IndexHNSW& graph, int64_t n, const float* x, int64_t k, int64_t ef,
-                        const std::function<bool(int64_t)>& allowed, int64_t* rows, float* distances) const {
+                        const kernels::RowFilter* filter, int64_t* rows, float* distances) const {
   thread_local Space space;
   const auto d = static_cast<size_t>(graph.d);
   const bool descending = similarity(graph);
   auto& best = space.best;
   for (int64_t q = 0; q < n; q++) {
     const float* query = x + static_cast<size_t>(q) * d;
-    find(graph, query, k, ef, space);
-    const bool exact = bytes_ && space.bytes.exact;
-    const bool ordered = exact && !nibbles_;
-    const int64_t times = ordered ? 1 : nibbles_ ? kNibbleSpare : kByteSpare;
-    const auto wanted = static_cast<size_t>(ordered ? k : k + (times - 1) * std::max(k, kLeastSpare));
+    find(graph, query, k, ef, filter, space);
+    const auto& candidates = filter == nullptr ? space.walk.pool : space.walk.found;
+    const size_t wanted = std::min(candidates.size(), rescored(k, space));
     best.clear();
-    for (const auto& candidate : space.walk.pool) {
-      if (best.size() == wanted) break;
-      if (!allowed || allowed(candidate.row)) best.emplace_back(static_cast<float>(candidate.score), candidate.row);
+    for (size_t i = 0; i < wanted; i++) {
+      best.emplace_back(static_cast<float>(candidates[i].score), candidates[i].row);
     }
-    if (exact) {
+    if (bytes_ && space.bytes.exact) {
       rescore(*bytes_, space.bytes, descending, best);
     } else {
       rescore(query, vectors_of(graph), d, descending, best);

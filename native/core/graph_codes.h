@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "kernels/byte_codes.h"
+#include "kernels/graph_walk.h"
 #include "kernels/nibble_codes.h"
 #include "kernels/projection.h"
 
@@ -46,10 +47,10 @@ class GraphCodes {
   // --- by readers
   // False for a query that is to be searched without codes.
   bool covers(const float* x) const { return nibbles_ || bytes_->covers(x); }
-  // The k nearest of each query among rows that pass `allowed` (empty: all), found with `ef` candidates; -1 in places
+  // The k nearest of each query among rows that pass `filter` (null: all), found with `ef` candidates; -1 in places
   // without a hit. Distances are those of the vectors. Equal ones are in the order of their rows.
   void search(const faiss::IndexHNSW& graph, int64_t n, const float* x, int64_t k, int64_t ef,
-              const std::function<bool(int64_t)>& allowed, int64_t* rows, float* distances) const;
+              const kernels::RowFilter* filter, int64_t* rows, float* distances) const;
 
  private:
   struct Space;
@@ -58,7 +59,10 @@ class GraphCodes {
   static std::unique_ptr<GraphCodes> of_bytes(const faiss::IndexHNSW& graph, const Stop& stop);
   // Codes of all rows, by scales that are set. Null when stopped.
   static std::unique_ptr<GraphCodes> filled(const GraphCodes& empty, const faiss::IndexHNSW& graph, const Stop& stop);
-  void find(const faiss::IndexHNSW& graph, const float* query, int64_t k, int64_t ef, Space& space) const;
+  void find(const faiss::IndexHNSW& graph, const float* query, int64_t k, int64_t ef, const kernels::RowFilter* filter,
+            Space& space) const;
+  // How many candidates are put in order by their vectors.
+  size_t rescored(int64_t k, const Space& space) const;
 
   // What is walked by: nibbles_ where there are any, of projected vectors where there is a projection, or else bytes_.
   std::optional<kernels::NibbleCodes> nibbles_;

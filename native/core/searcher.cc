@@ -214,7 +214,9 @@ void Searcher::walk_codes(int64_t n, const float* x, int64_t k, const SearchOpti
   } else {
     // Rows that may not be found are candidates all the same: they lead on.
     ef = std::max(ef, std::min<int64_t>(kMaxFilteredEf, static_cast<int64_t>(static_cast<double>(ef) * spread())));
-    codes_->search(*shape_.graph, n, x, k, ef, [this](int64_t row) { return allowed(row); }, rows, distances);
+    const auto& bits = allowed_ != nullptr ? allowed_->bits() : ids_.dead_bits();
+    const kernels::RowFilter filter{bits.data(), bits.size(), allowed_ != nullptr};
+    codes_->search(*shape_.graph, n, x, k, ef, &filter, rows, distances);
   }
   const Searcher without(index_, shape_, ids_, allowed_);
   for (int64_t q = 0; q < n; q++) {

@@ -11,7 +11,7 @@ namespace {
 
 constexpr int32_t kExpanded = INT32_MIN;
 
-// The sorted candidates of a walk.
+// The sorted candidates of a walk, or what it has found.
 class Pool {
  public:
   Pool(std::vector<Candidate>& room, size_t most) : most_(most) {
@@ -43,6 +43,18 @@ class Pool {
   Candidate* at_;
   size_t most_;
   size_t size_ = 0;
+};
+
+// What a walk does with each row that it meets, beside taking it for a candidate.
+struct Nothing {
+  void meet(int32_t, int32_t) {}
+};
+struct Passing {
+  const RowFilter& filter;
+  Pool found;
+  void meet(int32_t score, int32_t row) {
+    if (found.takes(score) && filter.passes(row)) found.insert(score, row);
+  }
 };
 
 void prefetch_links(const GraphView& graph, int32_t row) {
@@ -84,14 +96,18 @@ int32_t descend(const GraphView& graph, const Codes& codes, const Query& query, 
   return at;
 }
 
-template <class Codes, class Query>
-void walk(const GraphView& graph, const Codes& codes, const Query& query, int32_t entry, size_t ef, WalkSpace& space) {
+namespace {
+
+template <class Codes, class Query, class Also>
+void walk_with(const GraphView& graph, const Codes& codes, const Query& query, int32_t entry, size_t ef,
+               WalkSpace& space, Also& also) {
   space.begin(graph.rows);
   Pool pool(space.pool, ef);
   int32_t score;
   codes.scores(query, &entry, 1, &score);
   space.visit(entry);
   pool.insert(score, entry);
+  also.meet(score, entry);
   int32_t fresh[kMaxLinks];
   int32_t scores[kMaxLinks];
   for (size_t next = 0; next < pool.size();) {
@@ -115,6 +131,7 @@ void walk(const GraphView& graph, const Codes& codes, const Query& query, int32_
     codes.scores(query, fresh, n, scores);
     size_t lowest = pool.size();
     for (size_t i = 0; i < n; i++) {
+      also.meet(scores[i], fresh[i]);
       if (!pool.takes(scores[i])) continue;
       const size_t place = pool.insert(scores[i], fresh[i]);
       if (place <= next + 1) prefetch_links(graph, fresh[i]);
@@ -126,9 +143,29 @@ void walk(const GraphView& graph, const Codes& codes, const Query& query, int32_
   space.pool.resize(pool.size());
 }
 
+}  // namespace
+
+template <class Codes, class Query>
+void walk(const GraphView& graph, const Codes& codes, const Query& query, int32_t entry, size_t ef, WalkSpace& space) {
+  Nothing nothing;
+  walk_with(graph, codes, query, entry, ef, space, nothing);
+}
+
+template <class Codes, class Query>
+void walk_filtered(const GraphView& graph, const Codes& codes, const Query& query, int32_t entry, size_t ef,
+                   const RowFilter& filter, size_t most, WalkSpace& space) {
+  Passing passing{filter, Pool(space.found, most)};
+  walk_with(graph, codes, query, entry, ef, space, passing);
+  space.found.resize(passing.found.size());
+}
+
 template int32_t descend(const GraphView&, const ByteCodes&, const ByteQuery&, int32_t);
 template int32_t descend(const GraphView&, const NibbleCodes&, const NibbleQuery&, int32_t);
 template void walk(const GraphView&, const ByteCodes&, const ByteQuery&, int32_t, size_t, WalkSpace&);
 template void walk(const GraphView&, const NibbleCodes&, const NibbleQuery&, int32_t, size_t, WalkSpace&);
+template void walk_filtered(const GraphView&, const ByteCodes&, const ByteQuery&, int32_t, size_t, const RowFilter&,
+                            size_t, WalkSpace&);
+template void walk_filtered(const GraphView&, const NibbleCodes&, const NibbleQuery&, int32_t, size_t, const RowFilter&,
+                            size_t, WalkSpace&);
 
 }  // namespace quiver::kernels

@@ -26,6 +26,17 @@ struct Candidate {
   int32_t row;  // its sign bit is set once it was expanded
 };
 
+// Which rows may be returned, a bit a row.
+struct RowFilter {
+  const uint64_t* words;
+  size_t count;  // of words; the bits past them are 0
+  bool wanted;   // the bit of a row that may be returned
+  bool passes(int32_t row) const {
+    const auto word = static_cast<size_t>(row) >> 6;
+    return (word < count && ((words[word] >> (row & 63)) & 1) != 0) == wanted;
+  }
+};
+
 inline constexpr size_t kMaxLinks = 1024;
 
 // What a thread needs from search to search.
@@ -41,6 +52,7 @@ class WalkSpace {
     return true;
   }
   std::vector<Candidate> pool;
+  std::vector<Candidate> found;
 
  private:
   std::vector<uint8_t> seen_;
@@ -55,9 +67,19 @@ int32_t descend(const GraphView& graph, const Codes& codes, const Query& query, 
 template <class Codes, class Query>
 void walk(const GraphView& graph, const Codes& codes, const Query& query, int32_t entry, size_t ef, WalkSpace& space);
 
+// The same, and leaves in space.found those `most` at most that pass, nearest first, of all that it met: those too that
+// were no candidates. Rows that do not pass lead on as any.
+template <class Codes, class Query>
+void walk_filtered(const GraphView& graph, const Codes& codes, const Query& query, int32_t entry, size_t ef,
+                   const RowFilter& filter, size_t most, WalkSpace& space);
+
 extern template int32_t descend(const GraphView&, const ByteCodes&, const ByteQuery&, int32_t);
 extern template int32_t descend(const GraphView&, const NibbleCodes&, const NibbleQuery&, int32_t);
 extern template void walk(const GraphView&, const ByteCodes&, const ByteQuery&, int32_t, size_t, WalkSpace&);
 extern template void walk(const GraphView&, const NibbleCodes&, const NibbleQuery&, int32_t, size_t, WalkSpace&);
+extern template void walk_filtered(const GraphView&, const ByteCodes&, const ByteQuery&, int32_t, size_t,
+                                   const RowFilter&, size_t, WalkSpace&);
+extern template void walk_filtered(const GraphView&, const NibbleCodes&, const NibbleQuery&, int32_t, size_t,
+                                   const RowFilter&, size_t, WalkSpace&);
 
 }  // namespace quiver::kernels

@@ -122,6 +122,29 @@ TEST_P(GraphCodesMetrics, FindTheNearestWithTheirOwnDistances) {
   }
 }
 
+// By chance, and all on one side of the space, where few queries are.
+TEST_P(GraphCodesMetrics, FindWhatAFilterLeaves) {
+  Random random(317);
+  const int64_t n = times(12'000, 5000);  // fewer that pass than 2,000 are compared one by one
+  const auto x = random.vectors(n, kDim), queries = random.vectors(kQueries, kDim);
+  const auto index = index_of("HNSW16", kDim, x, GetParam());
+  SearchOptions options;
+  options.ef_search = 100;
+  for (const int64_t percent : {20, 50, 95}) {
+    std::vector<uint8_t> bitmap(static_cast<size_t>(n / 8 + 1)), side(bitmap.size());
+    for (int64_t row = 0; row < n; row++) {
+      const auto bit = static_cast<uint8_t>(1 << (row % 8));
+      if (random.below(100) < percent) bitmap[static_cast<size_t>(row / 8)] |= bit;
+      const bool there = x[static_cast<size_t>(row * kDim)] > 0.0f;
+      if (there && random.below(100) < percent) side[static_cast<size_t>(row / 8)] |= bit;
+    }
+    for (const auto& bits : {bitmap, side}) {
+      options.filter = std::make_shared<Filter>(std::vector<Filter::Step>{{Filter::Op::kBitmap, {}, bits, 0}});
+      EXPECT_GE(recall(*index, queries, options), 0.97) << percent << " %";
+    }
+  }
+}
+
 TEST_P(GraphCodesMetrics, FollowEveryChangeOfTheIndex) {
   Random random(314);
   const auto x = random.vectors(kRows, kDim), more = random.vectors(500, kDim),

@@ -323,6 +323,57 @@ TEST(Walk, FindsAllThatCanBeReachedNearestFirst) {
   }
 }
 
+// Those of all that were met that pass, nearest first; the candidates stay what they are without a filter.
+TEST(Walk, FilteredFindsAllThatPassesOfWhatItMet) {
+  Random random(306);
+  constexpr size_t kRows = 300, kDim = 8, kWidth = 5;
+  const auto x = random.vectors(kRows, kDim);
+  ByteCodes codes(kDim, ByteScale::of(x.data(), kRows, kDim, false), false);
+  codes.append(x.data(), kRows);
+  std::vector<int32_t> links;
+  std::vector<size_t> offsets;
+  for (size_t i = 0; i < kRows; i++) {
+    offsets.push_back(links.size());
+    for (const size_t far : {1, 7, 50, 131}) links.push_back(static_cast<int32_t>((i + far) % kRows));
+    links.push_back(-1);
+  }
+  const GraphView graph{links.data(), offsets.data(), kWidth, kRows};
+  WalkSpace filtered, plain;
+  ByteQuery query;
+  for (int turn = 0; turn < 60; turn++) {
+    std::vector<uint64_t> words(static_cast<size_t>(random.below(6)));  // too few: the rest are 0
+    for (auto& word : words) word = static_cast<uint64_t>(random.below(int64_t{1} << 62));
+    const RowFilter filter{words.data(), words.size(), turn % 2 == 0};
+    const auto most = static_cast<size_t>(1 + random.below(40));
+    codes.prepare(random.vectors(1, kDim).data(), query);
+    for (const size_t ef : {kRows, size_t{12}}) {
+      walk_filtered(graph, codes, query, 3, ef, filter, most, filtered);
+      walk(graph, codes, query, 3, ef, plain);
+      ASSERT_EQ(filtered.pool.size(), plain.pool.size());
+      std::vector<int32_t> wanted, found;
+      for (size_t i = 0; i < plain.pool.size(); i++) {
+        ASSERT_EQ(filtered.pool[i].row, plain.pool[i].row);
+        const auto word = static_cast<size_t>(plain.pool[i].row / 64);
+        const bool bit = word < words.size() && ((words[word] >> (plain.pool[i].row % 64)) & 1) != 0;
+        ASSERT_EQ(filter.passes(plain.pool[i].row), bit == filter.wanted);
+        if (bit == filter.wanted && wanted.size() < most) wanted.push_back(plain.pool[i].score);
+      }
+      for (const auto& [score, row] : filtered.found) {
+        ASSERT_TRUE(filter.passes(row));
+        if (!found.empty()) ASSERT_LE(found.back(), score);
+        found.push_back(score);
+      }
+      ASSERT_LE(found.size(), most);
+      if (ef == kRows) {
+        ASSERT_EQ(found, wanted) << "all were met";
+      } else {
+        ASSERT_GE(found.size(), wanted.size());
+        for (size_t i = 0; i < wanted.size(); i++) ASSERT_LE(found[i], wanted[i]) << "no candidate that passes is lost";
+      }
+    }
+  }
+}
+
 // The same numbers at an odd address, as in an index that is a view of a file.
 template <typename T>
 class Shifted {
