@@ -23,7 +23,7 @@ interface Block {
   waiting: { resolve: (result: SearchResult) => void; reject: (reason: unknown) => void }[];
 }
 
-/** The room of a block that was answered, for the next one: fresh memory costs each query a microsecond. */
+/** The room of a block that is done with it, for the next one: fresh memory costs each query a microsecond and more. */
 let spare: Float32Array | undefined;
 
 function roomFor(dim: number): Float32Array {
@@ -86,19 +86,21 @@ export class Gather {
 
   #leave(): void {
     for (const block of this.#blocks.splice(0)) {
+      const alone = block.waiting.length === 1;
       this.#underway
         .during(() => this.#ask(block, 0, block.waiting.length))
         .then(
           (found) => {
             answer(block, found);
-            giveBack(block.queries);
+            if (!alone) giveBack(block.queries);
           },
           (error: unknown) => {
-            if (block.waiting.length > 1 && error instanceof QuiverError && error.code === 'E_NOT_FINITE') {
-              this.#askEach(block);
-            } else for (const { reject } of block.waiting) reject(error);
+            if (!alone && error instanceof QuiverError && error.code === 'E_NOT_FINITE') this.#askEach(block);
+            else for (const { reject } of block.waiting) reject(error);
           },
         );
+      // Native code has its copy; several may have to be asked each by itself.
+      if (alone) giveBack(block.queries);
     }
   }
 

@@ -19,6 +19,8 @@ export interface Handle {
   readonly underway: Underway;
   readonly gather: Gather;
   readonly auto: AutoTier | undefined;
+  /** Single searches that go to a thread without being tried at once. */
+  notInline: number;
   /** The close, once it was called: from then on no new call is let in. */
   closing: Promise<void> | undefined;
 }
@@ -36,6 +38,7 @@ export function handleOf(native: NativeIndex): Handle {
     underway,
     gather: new Gather(native, dim, underway),
     auto: note.auto && new AutoTier(native, note.auto, specOf({ dim, metric }, 'Flat')),
+    notInline: 0,
     closing: undefined,
   };
 }

@@ -12,6 +12,8 @@ import { checkBuffer, checkQuery, toVectors } from './vectors.js';
 
 /** A single search over so many floats at most takes a few microseconds: handing it to a thread would take longer. */
 const INLINE_FLOATS = 16_384;
+/** An index that was too large is so for the next, too, but it may shrink: asked again after so many. */
+const AFTER_A_LARGE_ONE = 32;
 const SCRATCH_K = 4_096;
 /** Queries of a large batch are handed over in pieces of this many floats: the first are answered while the rest is copied. */
 const PIECE_FLOATS = 1 << 20;
@@ -44,8 +46,9 @@ export function search(
   const { efSearch, nprobe, exact, threads } = checkSearch(options);
   const { data, n } = toVectors('queries', queries, handle.dim);
   if (n === 1 && threads === 0 && options?.filter === undefined) {
-    if (k <= SCRATCH_K) {
+    if (k <= SCRATCH_K && --handle.notInline < 0) {
       const inline = searchOne(handle, data, k, efSearch, nprobe, exact, INLINE_FLOATS);
+      handle.notInline = inline === undefined ? AFTER_A_LARGE_ONE : 0;
       if (inline !== undefined) return inline;
     }
     if (options?.signal === undefined) return handle.gather.search(data, k, efSearch, nprobe, exact);
