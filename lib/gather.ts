@@ -1,9 +1,10 @@
 /**
  * Joins single queries that are asked in the same turn of the event loop (`Promise.all(queries.map(...))`, many
- * requests handled together) into one native call. Nothing waits: the call leaves at the end of the current microtask
- * queue's turn, as it would have anyway. Queries of different turns meet in native/core/coalescer.
+ * requests handled together) into one native call. Nothing waits that a thread could begin with: the call leaves at the
+ * end of the current microtask queue's turn, as it would have anyway, and only while each thread has a call of this
+ * index at the end of the loop's turn. Queries of different turns meet in native/core/coalescer.
  */
-import { call } from './calls.js';
+import { call, native } from './calls.js';
 import { QuiverError } from './errors.js';
 import type { NativeFound, NativeIndex } from './native.js';
 import { SearchResult } from './results.js';
@@ -32,6 +33,13 @@ function roomFor(dim: number): Float32Array {
   return room;
 }
 
+let threads: number | undefined;
+
+/** Of the library: they are set once the first search is under way. */
+function threadsOf(): number {
+  return (threads ??= native().system().threads);
+}
+
 function giveBack(room: Float32Array): void {
   if (spare === undefined || room.length > spare.length) spare = room;
 }
@@ -41,6 +49,8 @@ export class Gather {
   readonly #dim: number;
   readonly #underway: Underway;
   readonly #blocks: Block[] = [];
+  /** Calls under way. */
+  #asked = 0;
 
   constructor(native: NativeIndex, dim: number, underway: Underway) {
     this.#native = native;
@@ -80,27 +90,28 @@ export class Gather {
       if (same && (block.waiting.length + 1) * Math.max(this.#dim, k) <= MAX_BLOCK_FLOATS) return block;
     }
     const block: Block = { k, efSearch, nprobe, exact, queries: roomFor(this.#dim), waiting: [] };
-    if (this.#blocks.push(block) === 1) queueMicrotask(() => this.#leave());
+    this.#blocks.push(block);
+    void this.#underway.during(() => this.#run(block));
     return block;
   }
 
-  #leave(): void {
-    for (const block of this.#blocks.splice(0)) {
-      const alone = block.waiting.length === 1;
-      this.#underway
-        .during(() => this.#ask(block, 0, block.waiting.length))
-        .then(
-          (found) => {
-            answer(block, found);
-            if (!alone) giveBack(block.queries);
-          },
-          (error: unknown) => {
-            if (!alone && error instanceof QuiverError && error.code === 'E_NOT_FINITE') this.#askEach(block);
-            else for (const { reject } of block.waiting) reject(error);
-          },
-        );
+  async #run(block: Block): Promise<void> {
+    if (this.#asked < threadsOf()) await Promise.resolve();
+    else await new Promise((resolve) => setImmediate(resolve));
+    this.#blocks.splice(this.#blocks.indexOf(block), 1);
+    const alone = block.waiting.length === 1;
+    this.#asked++;
+    try {
+      const found = this.#ask(block, 0, block.waiting.length);
       // Native code has its copy; several may have to be asked each by itself.
       if (alone) giveBack(block.queries);
+      answer(block, await found);
+      if (!alone) giveBack(block.queries);
+    } catch (error) {
+      if (!alone && error instanceof QuiverError && error.code === 'E_NOT_FINITE') this.#askEach(block);
+      else for (const { reject } of block.waiting) reject(error);
+    } finally {
+      this.#asked--;
     }
   }
 
