@@ -24,6 +24,7 @@ const NAMES = [
   'peers-filter',
   'peers-tune',
   'peers-storage',
+  'peers-simd',
   'memory',
   'event-loop',
   'embed-static',

@@ -29,9 +29,16 @@ const loop = fileURLToPath(new URL('../peers/node-loop.js', import.meta.url));
 const firstLine = (error: unknown): string =>
   ((error instanceof Error ? error.message : String(error)).split('\n')[0] ?? '').replace(/:$/, '');
 
-function node(context: Context, name: string, label: string, folder: string, word: string): Launcher {
+function node(
+  context: Context,
+  name: string,
+  label: string,
+  folder: string,
+  word: string,
+  env: NodeJS.ProcessEnv = {},
+): Launcher {
   const start = (): LineServer =>
-    new LineServer(label, process.execPath, [loop, name, folder, join(context.folder, `scratch-${word}`)]);
+    new LineServer(label, process.execPath, [loop, name, folder, join(context.folder, `scratch-${word}`)], env);
   return { name: word, label, start };
 }
 
@@ -39,7 +46,11 @@ function ours(context: Context): Launcher {
   return node(context, OURS, 'Quiver', '', OURS);
 }
 
-async function pythonPeers(wanted: readonly string[], notes: string[]): Promise<Launcher[]> {
+async function pythonPeers(
+  wanted: readonly string[],
+  notes: string[],
+  env: NodeJS.ProcessEnv = {},
+): Promise<Launcher[]> {
   let python: string;
   try {
     python = await pythonWith('graphs');
@@ -50,7 +61,7 @@ async function pythonPeers(wanted: readonly string[], notes: string[]): Promise<
   return wanted.map((name) => ({
     name: `python-${name}`,
     label: `${name}, Python`,
-    start: () => new LineServer(`${name}, Python`, python, [script, name]),
+    start: () => new LineServer(`${name}, Python`, python, [script, name], env),
   }));
 }
 
@@ -98,4 +109,16 @@ export async function oursAndFaiss(context: Context, notes: string[]): Promise<L
 
 export function oursAlone(context: Context): Launcher {
   return ours(context);
+}
+
+/** What FAISS's wheel calls the levels that our builds are for. */
+const FAISS_LEVELS = { v2: 'NONE', v3: 'AVX2', v4: 'AVX512' } as const;
+export type Level = keyof typeof FAISS_LEVELS;
+
+/** Both, held to what a CPU of that level has. */
+export async function oursAndFaissAt(level: Level, context: Context, notes: string[]): Promise<Launcher[]> {
+  const env = { QUIVER_SIMD: level, QUIVER_KERNELS: level };
+  const mine = node(context, OURS, `Quiver, ${level}`, '', `${OURS}-${level}`, env);
+  const theirs = await pythonPeers(['faiss'], notes, { FAISS_SIMD_LEVEL: FAISS_LEVELS[level] });
+  return [mine, ...theirs.map((one) => ({ ...one, name: `${one.name}-${level}`, label: `${one.label}, ${level}` }))];
 }

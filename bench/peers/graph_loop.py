@@ -9,6 +9,7 @@
     batch EF K THREADS          seconds of one search with all queries
     answers EF K FILE           writes the int64 labels of all queries
     filter FILE HOW             what may be found, one bit an id; HOW is graph, exact (all that may be found is compared) or none
+    exact HOW                   yes or no: from then on all vectors are compared (faiss)
     save FILE                   bytes on disk
     open FILE                   seconds
     first EF K                  ms of the first query
@@ -29,7 +30,8 @@ class Faiss:
         import faiss
 
         self.faiss = faiss
-        self.about = f"faiss-cpu {faiss.__version__}"
+        level = faiss.SIMDConfig.get_level_name() if hasattr(faiss, "SIMDConfig") else "as it comes"
+        self.about = f"faiss-cpu {faiss.__version__} ({level})"
         self.selector = None
         self.exact = False
 
@@ -51,7 +53,7 @@ class Faiss:
         self.searched, self.params = self.index, None
         if self.exact:
             self.searched = self.index.storage
-            self.params = self.faiss.SearchParameters(sel=self.selector)
+            self.params = self.selector and self.faiss.SearchParameters(sel=self.selector)
         elif self.selector is not None:
             self.params = self.faiss.SearchParametersHNSW(efSearch=ef, sel=self.selector)
 
@@ -188,6 +190,9 @@ class Loop:
     def filter(self, file, how):
         self.library.filter(np.fromfile(file, dtype=np.uint8), how)
 
+    def exact(self, how):
+        self.library.selector, self.library.exact = None, how == "yes"
+
     def save(self, file):
         self.library.save(file)
         return os.path.getsize(file)
@@ -212,5 +217,5 @@ class Loop:
 
 
 loop = Loop({"faiss": Faiss, "hnswlib": Hnswlib, "usearch": Usearch}[sys.argv[1]]())
-COMMANDS = "space base queries build singles waits batch answers filter save open first resident about".split()
+COMMANDS = "space base queries build singles waits batch answers filter exact save open first resident about".split()
 serve({name: getattr(loop, name) for name in COMMANDS})

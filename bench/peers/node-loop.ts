@@ -127,6 +127,10 @@ const byName: Record<string, (...words: string[]) => unknown> = {
     if (library.filter === undefined) throw new Error(`expected a library with filters, found ${name}`);
     library.filter(how === 'none' ? undefined : new Uint8Array(readFileSync(file)));
   },
+  exact: (how) => {
+    if (library.exact === undefined) throw new Error(`expected a library with exact search, found ${name}`);
+    library.exact(how === 'yes');
+  },
   save: async (file = '') => {
     await library.save(file);
     return sizeOf(file);

@@ -18,6 +18,8 @@ export interface Library {
   add: (vector: Float32Array) => Promise<unknown>;
   /** Only what has its bit set may be found. Not on libraries that cannot. */
   filter?: (bitmap: Uint8Array | undefined) => void;
+  /** From then on all vectors are compared, or not. */
+  exact?: (on: boolean) => void;
   save: (file: string) => Promise<void>;
   /** @param mapped where the library knows more than one way */
   open: (file: string, space: Space, mapped?: boolean) => Promise<void>;

@@ -6,7 +6,7 @@ import { needed, type Library, type Space } from './library.js';
 export class Quiver implements Library {
   readonly about = `faiss-quiver ${system().version}, FAISS ${system().faiss}, ${system().simd}`;
   #index: Index | undefined;
-  #options: { efSearch: number; filter?: Filter } = { efSearch: 64 };
+  #options: { efSearch: number; filter?: Filter; exact?: boolean } = { efSearch: 64 };
 
   async build(x: Float32Array, { dim, metric }: Space, M: number, ef: number, threads: number): Promise<void> {
     configure({ threads });
@@ -32,6 +32,9 @@ export class Quiver implements Library {
   filter(bitmap: Uint8Array | undefined): void {
     const { efSearch } = this.#options;
     this.#options = bitmap === undefined ? { efSearch } : { efSearch, filter: { bitmap } };
+  }
+  exact(on: boolean): void {
+    this.#options = { efSearch: this.#options.efSearch, exact: on };
   }
   async save(file: string): Promise<void> {
     await needed(this.#index).save(file);
