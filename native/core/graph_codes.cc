@@ -215,11 +215,21 @@ std::unique_ptr<GraphCodes> GraphCodes::grown(int64_t rows) const {
   return copy;
 }
 
+namespace {
+
+template <typename Codes>
+bool misfits(const std::optional<Codes>& codes) {
+  return codes && static_cast<double>(codes->clipped()) > kMostClipped * static_cast<double>(codes->components());
+}
+
+}  // namespace
+
 bool GraphCodes::outgrown() const {
-  const auto many = [](const auto& codes) {
-    return codes && static_cast<double>(codes->clipped()) > kMostClipped * static_cast<double>(codes->components());
-  };
-  return many(bytes_) || many(nibbles_);
+  return misfits(bytes_) || misfits(nibbles_);
+}
+
+const kernels::ByteCodes* GraphCodes::linkable() const {
+  return bytes_ && !misfits(bytes_) ? &*bytes_ : nullptr;
 }
 
 size_t GraphCodes::bytes() const {

@@ -41,6 +41,8 @@ class GraphCodes {
   std::unique_ptr<GraphCodes> grown(int64_t rows) const;
   // Vectors that came later do not fit the scale: derive() anew.
   bool outgrown() const;
+  // What rows may be linked by as they are; null where there are no 8 bits a component, or too many did not fit.
+  const kernels::ByteCodes* linkable() const;
   int64_t rows() const { return static_cast<int64_t>(nibbles_ ? nibbles_->size() : bytes_->size()); }
   size_t bytes() const;
 

@@ -222,7 +222,9 @@ void Writer::store(faiss::IndexHNSW& graph, int64_t first, int64_t n, const floa
 
 int64_t Writer::append_graph(faiss::IndexHNSW& graph, int64_t n, const float* x, const Commit& commit) {
   int64_t done = 0;
-  linking_.prepare(graph, n, x);
+  // What searches go by serves as it is: nothing is to be made, so that a single row gains, too.
+  const auto shared = [&] { return body_.codes ? body_.codes->linkable() : nullptr; };
+  if (shared() == nullptr) linking_.prepare(graph, n, x);
   while (done < n && !ticket_.aborted()) {
     const int64_t m = std::min(n - done, kGraphChunk);
     const int64_t first = graph.ntotal;
@@ -230,8 +232,8 @@ int64_t Writer::append_graph(faiss::IndexHNSW& graph, int64_t n, const float* x,
     store(graph, done, m, x + done * graph.d, commit);
     try {
       // A chunk that is stored is linked to its end, cancelled or not: a row without links would never be found.
-      const kernels::ByteCodes* codes = linking_.with(m, x + done * graph.d);
-      linker.link(first, m, x + done * graph.d, threads_, codes);
+      const kernels::ByteCodes* made = linking_.with(m, x + done * graph.d);
+      linker.link(first, m, x + done * graph.d, threads_, made != nullptr ? made : shared());
     } catch (...) {
       std::lock_guard<FairLock> hold(lock_);
       if (!linker.begun()) {

@@ -1,6 +1,8 @@
 // Graphs that are searched by codes: as good as FAISS's own search, through everything that changes an index.
 #include "core/graph_codes.h"
 
+#include <algorithm>
+#include <cmath>
 #include <set>
 
 #include "test/support.h"
@@ -193,6 +195,46 @@ TEST_P(GraphCodesMetrics, FindAsMuchForQueriesOfAnyLength) {
 }
 
 // Vectors ten times as long as all before: a new scale, or the far ones would all look alike.
+TEST(GraphCodes, RowsAreLinkedByThoseOf8Bits) {
+  Random random(318);
+  const auto derived = [&](int64_t dim, bool whole) {
+    auto x = random.vectors(kRows, dim);
+    for (auto& value : x) value = whole ? std::min(255.0f, std::floor(std::fabs(value) * 60)) : value;
+    return GraphCodes::derive(*filled("HNSW16", dim, x).index);
+  };
+  for (const int64_t dim : {32, 130}) {
+    const auto codes = derived(dim, true);
+    ASSERT_NE(codes, nullptr);
+    ASSERT_NE(codes->linkable(), nullptr);
+    EXPECT_EQ(static_cast<int64_t>(codes->linkable()->size()), kRows);
+    const auto grown = codes->grown(2 * kRows);
+    const std::vector<float> far(static_cast<size_t>(dim * 100), 1000.0f);
+    grown->append(far.data(), 100);
+    EXPECT_EQ(grown->linkable(), nullptr) << "too many do not fit";
+  }
+  const auto nibbles = derived(200, false);
+  EXPECT_TRUE(nibbles == nullptr || nibbles->linkable() == nullptr);
+}
+
+TEST(GraphCodes, ThoseOf8BitsLinkSingleRowsAsWell) {
+  constexpr int64_t kWide = 130, kMore = 600;
+  Random random(319);
+  auto x = random.vectors(kRows + kMore, kWide), queries = random.vectors(kQueries, kWide);
+  for (auto* numbers : {&x, &queries}) {
+    for (auto& value : *numbers) value = std::min(255.0f, std::floor(std::fabs(value) * 60));
+  }
+  const auto whole = index_of("HNSW16", kWide, x);
+  const auto index = index_of("HNSW16", kWide, std::vector<float>(x.begin(), x.begin() + kRows * kWide));
+  for (auto at = x.begin() + kRows * kWide; at < x.end(); at += kWide) {
+    add_to(index, std::vector<float>(at, at + kWide));
+  }
+  SearchOptions options;
+  options.ef_search = 40;
+  EXPECT_GE(recall(*index, queries, options, kWide), recall(*whole, queries, options, kWide) - 0.03);
+  const Answer last = ask(*index, std::vector<float>(x.end() - kWide, x.end()), options);
+  EXPECT_EQ(last.ids[0], kRows + kMore - 1);
+}
+
 TEST(GraphCodes, TakeANewScaleWhenVectorsOutgrowIt) {
   Random random(315);
   const auto x = random.vectors(kRows, kDim);
