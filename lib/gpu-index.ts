@@ -129,9 +129,10 @@ function checkMost(name: string, value: number): number {
 
 function checkDevices(devices: readonly number[]): Float64Array {
   const expected = 'an array of different device numbers, such as [0, 1]';
-  const right = (device: unknown): boolean => Number.isInteger(device) && (device as number) >= 0 && (device as number) < 2 ** 16;
+  const right = (device: unknown): boolean =>
+    Number.isInteger(device) && (device as number) >= 0 && (device as number) < 2 ** 16;
   if (!Array.isArray(devices) || devices.length === 0) throw wrongArgument('devices', expected, devices);
-  const wrong = devices.find((device, i) => !right(device) || devices.indexOf(device) !== i);
+  const wrong: unknown = devices.find((device, i) => !right(device) || devices.indexOf(device) !== i);
   if (wrong === undefined) return Float64Array.from(devices);
   throw new QuiverError('E_ARGUMENT', `devices must be ${expected}, but holds ${show(wrong)}.`, {
     expected,

@@ -55,12 +55,21 @@ await runMain(async () => {
   }
   const { cuda, 'cuda-arch': cudaArch } = options;
   if (cuda && (sanitize !== '' || options.test)) {
-    throw new SupplyError('--cuda: expected neither --test nor --sanitize beside it: the tests of the core hold no GPU code.');
+    throw new SupplyError(
+      '--cuda: expected neither --test nor --sanitize beside it: the tests of the core hold no GPU code.',
+    );
   }
   if (!cuda && cudaArch !== '') throw new SupplyError(`--cuda-arch: expected --cuda beside it, found none.`);
   requireNode();
   requirePlatform();
   for (const level of levelsFor(options.simd)) {
-    await nativeBuild({ level, debug: options.debug, sanitize, tests: options.test || sanitize !== '', cuda, cudaArch });
+    await nativeBuild({
+      level,
+      debug: options.debug,
+      sanitize,
+      tests: options.test || sanitize !== '',
+      cuda,
+      cudaArch,
+    });
   }
 });

@@ -93,9 +93,8 @@ Napi::Value NativeGpuIndex::search(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value NativeGpuIndex::count(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&]() -> Napi::Value {
-    return Napi::Number::New(info.Env(), static_cast<double>(index()->count()));
-  });
+  return guarded(info.Env(),
+                 [&]() -> Napi::Value { return Napi::Number::New(info.Env(), static_cast<double>(index()->count())); });
 }
 
 Napi::Value NativeGpuIndex::devices(const Napi::CallbackInfo& info) {
@@ -120,8 +119,8 @@ Napi::Value NativeGpuIndex::close(const Napi::CallbackInfo& info) {
   });
 }
 
-// toGpu(call, devices, spread, shards, float16) -> NativeGpuIndex. Whether there is a GPU at all is said before the strand
-// is waited for, where an add may run for minutes.
+// toGpu(call, devices, spread, shards, float16) -> NativeGpuIndex. Whether there is a GPU at all is said before the
+// strand is waited for, where an add may run for minutes.
 Napi::Value Index::to_gpu(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const Arguments arguments(info);

@@ -148,8 +148,8 @@ auto with_device_errors(F&& work) {
 
 using Resources = std::vector<std::unique_ptr<faiss::gpu::StandardGpuResources>>;
 
-// Puts an index on the devices; transforms around it stay on the CPU. FAISS has this too, but it copies shards inside an
-// OpenMP region, where an exception (no memory on the device) would end the process.
+// Puts an index on the devices; transforms around it stay on the CPU. FAISS has this too, but it copies shards inside
+// an OpenMP region, where an exception (no memory on the device) would end the process.
 class Placer : public faiss::Cloner {
  public:
   Placer(const Resources& resources, const std::vector<int>& devices, const GpuOptions& options, const Ticket& ticket)
@@ -216,8 +216,8 @@ class Placer : public faiss::Cloner {
     std::unique_ptr<faiss::IndexIVF> empty;
     const auto d = static_cast<size_t>(ivf.d);
     if (const auto* pq = dynamic_cast<const faiss::IndexIVFPQ*>(&ivf)) {
-      auto made = std::make_unique<faiss::IndexIVFPQ>(ivf.quantizer, d, ivf.nlist, pq->pq.M, pq->pq.nbits,
-                                                      ivf.metric_type);
+      auto made =
+          std::make_unique<faiss::IndexIVFPQ>(ivf.quantizer, d, ivf.nlist, pq->pq.M, pq->pq.nbits, ivf.metric_type);
       made->pq = pq->pq;
       made->use_precomputed_table = 0;
       empty = std::move(made);
@@ -286,8 +286,8 @@ class CudaIndex final : public GpuIndex {
     }
     check_vectors(static_cast<size_t>(n), static_cast<size_t>(dim_), x, 0, limit_);
     const std::lock_guard<std::mutex> guard(mutex_);
-    const auto probes = static_cast<size_t>(std::clamp<int64_t>(nprobe > 0 ? nprobe : nprobe_, 1,
-                                                                std::clamp<int64_t>(nlist_, 1, kMaxGpuK)));
+    const auto probes = static_cast<size_t>(
+        std::clamp<int64_t>(nprobe > 0 ? nprobe : nprobe_, 1, std::clamp<int64_t>(nlist_, 1, kMaxGpuK)));
     for (auto* lists : lists_) lists->nprobe = probes;
     const int64_t step = std::max<int64_t>(1, kResultsAtOnce / k);
     for (int64_t from = 0; from < n; from += step) {

@@ -21,10 +21,7 @@ const WANTED = ['70', '80', '90'];
  * @returns {string | undefined}
  */
 export function findNvcc(env = process.env) {
-  const named = [
-    env.CUDACXX,
-    ...[env.CUDA_HOME, env.CUDA_PATH].map((folder) => folder && join(folder, 'bin', 'nvcc')),
-  ];
+  const named = [env.CUDACXX, ...[env.CUDA_HOME, env.CUDA_PATH].map((folder) => folder && join(folder, 'bin', 'nvcc'))];
   return [...named, 'nvcc', '/usr/local/cuda/bin/nvcc']
     .filter((name) => name !== undefined && name !== '')
     .map((name) => which(/** @type {string} */ (name), env.PATH))
@@ -64,7 +61,8 @@ export async function findCuda(wanted = '') {
       `--cuda-arch: expected some of ${supported.join(', ')}, which CUDA ${version} compiles for, found ${foreign.join(', ')}.`,
     );
   }
-  const architectures = asked.length > 0 ? asked.sort((a, b) => Number(a) - Number(b)) : defaultArchitectures(supported);
+  const architectures =
+    asked.length > 0 ? asked.sort((a, b) => Number(a) - Number(b)) : defaultArchitectures(supported);
   // A link in /usr/bin is followed, so that headers and libraries are looked for where the compiler lies.
   return { nvcc, root: dirname(dirname(realpathSync(nvcc))), version, architectures };
 }

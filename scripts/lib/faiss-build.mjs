@@ -83,7 +83,9 @@ export async function provideFaiss(level, compiler, blas, cuda) {
   const folder = join(cacheFolder(), 'faiss', `${name}-${recipe}`);
   const log = join(cacheFolder(), 'logs', `faiss-${name}.log`);
   await makeOnce(folder, async (temporary) => {
-    say(`building FAISS ${source.version} for x86-64-${level} once (${cuda ? 'with GPU code: tens of minutes on few cores' : 'a few minutes'}; the result stays in ${folder})`);
+    say(
+      `building FAISS ${source.version} for x86-64-${level} once (${cuda ? 'with GPU code: tens of minutes on few cores' : 'a few minutes'}; the result stays in ${folder})`,
+    );
     const build = join(temporary, 'build');
     await cmakeBuild({
       source: source.folder,

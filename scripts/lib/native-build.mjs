@@ -159,7 +159,13 @@ export async function nativeBuild(wanted) {
     });
     if (addon) await checkAddon(join(folder, 'quiver.node'), ownLibraries, cuda !== undefined);
     await shareCompileCommands(folder, wanted);
-    const made = { ...buildInputs(), faiss: faiss.version, faissFrom: faiss.from, compiler: compiler.id, ...(cuda && { cuda: cuda.version }) };
+    const made = {
+      ...buildInputs(),
+      faiss: faiss.version,
+      faissFrom: faiss.from,
+      compiler: compiler.id,
+      ...(cuda && { cuda: cuda.version }),
+    };
     await stamp(folder, made, wanted.tests, began);
     say(
       `built ${what.map((name) => join('build', folder.slice(ROOT.length + 7), name)).join(', ')} with FAISS ${faiss.version}`,

@@ -1,5 +1,5 @@
 import { strict as assert } from 'node:assert';
-import { GpuIndex, Index, system, type IndexOptions, type Metric } from '../../lib/index.js';
+import { GpuIndex, system, type Index, type IndexOptions, type Metric } from '../../lib/index.js';
 import { skip } from '../support/skip.js';
 import { clustered, counting, fails, indexes, isExact, known, recall, vectors } from './support.js';
 
@@ -22,7 +22,8 @@ describe('lib: index.toGpu without a GPU', () => {
   it('is E_NO_GPU, whatever the index holds, and leaves it as it is', async function () {
     const { count, reason } = system().gpus;
     if (count > 0) skip(this, 'there is a GPU here');
-    for (const options of [{ type: 'flat' }, { type: 'hnsw' }, { type: 'ivf', idType: 'bigint' }] as IndexOptions[]) {
+    const kinds: Partial<IndexOptions>[] = [{ type: 'flat' }, { type: 'hnsw' }, { type: 'ivf', idType: 'bigint' }];
+    for (const options of kinds) {
       const index = await make({ dim, ...options }, data);
       for (const how of [{}, { devices: [0, 1] }, { mode: 'shards', float16: true }] as const) {
         await fails(index.toGpu(how), {
@@ -63,7 +64,6 @@ describe('lib: index.toGpu without a GPU', () => {
       expected: 'a signal that is not aborted',
       actual: 'an aborted one',
     });
-    // eslint-disable-next-line @typescript-eslint/unbound-method -- torn off on purpose
     const { toGpu } = index;
     await fails(() => toGpu(), {
       code: 'E_RECEIVER',
@@ -204,12 +204,13 @@ describe('lib: GpuIndex on a GPU', function () {
   });
 
   it('refuses kinds and metrics without a form on a GPU, and devices that are not there', async () => {
-    for (const options of [
+    const kinds: Partial<IndexOptions>[] = [
       { type: 'hnsw' },
       { type: 'SQ8' },
       { type: 'IVF16_HNSW8,Flat' },
       { type: 'flat', metric: 'l1' },
-    ] as IndexOptions[]) {
+    ];
+    for (const options of kinds) {
       await fails((await make({ dim, ...options }, data)).toGpu(), {
         code: 'E_UNSUPPORTED',
         message: /has no form on a GPU\. These have one: Flat, IVF/,
@@ -233,8 +234,18 @@ describe('lib: GpuIndex on a GPU', function () {
       await fails(gpu.search(queries, k), { code: 'E_RANGE', message, expected, actual: String(k) });
     }
     const options = { efSearch: 3 } as never;
-    await fails(gpu.search(queries, 3, options), { code: 'E_ARGUMENT', message: /"efSearch"/, expected: /nprobe/, actual: 'efSearch' });
-    await fails(gpu.search([1, 2], 3), { code: 'E_DIMENSION', message: /whole vectors of 32/, expected: /./, actual: '2' });
+    await fails(gpu.search(queries, 3, options), {
+      code: 'E_ARGUMENT',
+      message: /"efSearch"/,
+      expected: /nprobe/,
+      actual: 'efSearch',
+    });
+    await fails(gpu.search([1, 2], 3), {
+      code: 'E_DIMENSION',
+      message: /whole vectors of 32/,
+      expected: /./,
+      actual: '2',
+    });
   });
 
   it('once closed, refuses searches, and closes again', async () => {

@@ -43,7 +43,10 @@ describe('building with CUDA', function () {
     const { status, output } = await build('--cuda', { ...NOWHERE, PATH: fakePath(folder, ['nvcc']) });
     assert.equal(status, 1, output);
     assert.match(output, /expected nvcc on PATH, found none there\./);
-    assert.match(output, /nvcc: it compiles FAISS's GPU code; CUDACXX, CUDA_HOME and \/usr\/local\/cuda were looked at/);
+    assert.match(
+      output,
+      /nvcc: it compiles FAISS's GPU code; CUDACXX, CUDA_HOME and \/usr\/local\/cuda were looked at/,
+    );
     assert.match(output, /set CUDA_HOME to its folder\nInstall it with: apt-get install -y nvidia-cuda-toolkit/);
     assert.doesNotMatch(output, /\bat .*\.mjs:\d+/, 'no stack');
   });
@@ -51,7 +54,11 @@ describe('building with CUDA', function () {
   it('takes nvcc from CUDACXX, then CUDA_HOME, then PATH', async () => {
     const { findNvcc } = await scriptModule<Cuda>('lib/cuda.mjs');
     const [named, home, path] = [toolkit('named'), toolkit('home'), toolkit('path')];
-    const env: NodeJS.ProcessEnv = { CUDACXX: named, CUDA_HOME: join(folder, 'home'), PATH: join(folder, 'path', 'bin') };
+    const env: NodeJS.ProcessEnv = {
+      CUDACXX: named,
+      CUDA_HOME: join(folder, 'home'),
+      PATH: join(folder, 'path', 'bin'),
+    };
     assert.equal(findNvcc(env), named);
     assert.equal(findNvcc({ ...env, CUDACXX: '' }), home);
     assert.equal(findNvcc({ PATH: env.PATH }), path);
@@ -74,7 +81,10 @@ describe('building with CUDA', function () {
     assert.deepEqual(asked?.architectures, ['80', '90']);
     const wrong = await build('--cuda --cuda-arch 70;90', env);
     assert.equal(wrong.status, 1);
-    assert.match(wrong.output, /--cuda-arch: expected some of 75, 80, 90, 100, which CUDA 13\.5 compiles for, found 70\./);
+    assert.match(
+      wrong.output,
+      /--cuda-arch: expected some of 75, 80, 90, 100, which CUDA 13\.5 compiles for, found 70\./,
+    );
   });
 
   it('refuses it beside tests and sanitizers, and --cuda-arch without it', async () => {
