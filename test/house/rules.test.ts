@@ -54,6 +54,13 @@ describe('the rule that native/core and native/kernels know no Node', () => {
     });
   });
 
+  it('refuses CUDA in native/core, and accepts it in native/cuda', () => {
+    for (const target of ['<cuda_runtime_api.h>', '<faiss/gpu/GpuCloner.h>', '"cuda/gpu_index.h"']) {
+      assertRefused('native-rule', { 'native/core/a.cc': `#include ${target}\n` }, /must not know CUDA/);
+      assertAccepted('native-rule', { 'native/cuda/a.cc': `#include ${target}\n` });
+    }
+  });
+
   it('accepts napi.h in native/binding, FAISS in native/core, and a forbidden name in a comment', () => {
     assertAccepted('native-rule', {
       'native/binding/a.cc': '#include <napi.h>\n',
