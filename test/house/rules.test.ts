@@ -31,7 +31,7 @@ describe('the rule that native/core and native/kernels know no Node', () => {
     '"binding/work.h"',
   ];
   for (const target of forbidden) {
-    for (const part of ['core', 'kernels']) {
+    for (const part of ['core', 'kernels', 'cuda']) {
       it(`refuses ${target} in native/${part}`, () => {
         assertRefused(
           'native-rule',
