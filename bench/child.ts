@@ -27,6 +27,12 @@ export interface Report extends Outcome {
 
 const job = JSON.parse(process.argv[2] ?? '') as Job;
 const { benchmark } = (await import(`./${job.name}.js`)) as { benchmark: Benchmark };
+const reason = benchmark.unable?.();
+if (reason !== undefined) {
+  // To stderr where stdout is for JSON alone.
+  (job.print ? process.stdout : process.stderr).write(`${job.name}: not measured: ${reason}\n`);
+  process.exit();
+}
 const began = performance.now();
 const outcome = await benchmark.run({
   quick: job.quick,

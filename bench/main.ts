@@ -35,6 +35,7 @@ const NAMES = [
   'monitor',
   'service',
   'plan',
+  'gpu',
 ] as const;
 const AIMS = ['aim', '', 'measured', ''];
 const HELP = `Usage: npm run bench -- [options]
@@ -104,7 +105,9 @@ async function main({ names, quick, rounds, json, keep }: Options): Promise<void
         process.exitCode = 1;
         continue;
       }
+      if (!existsSync(report)) continue; // it has said why
       const text = await readFile(report, 'utf8');
+      rmSync(report);
       await writeFile(join(target, `${name}.json`), text);
       const kept = JSON.parse(text) as Report;
       await drawCharts(kept, keep ? pictures : target);

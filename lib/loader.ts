@@ -24,7 +24,7 @@ export const packageRoot = join(dirname(fileURLToPath(import.meta.url)), '..', '
 let loaded: { addon: Addon; path: string } | undefined;
 let failure: QuiverError | undefined;
 
-/** The files that could be the addon on this machine, best first. */
+/** The files that could be the addon on this machine, best first; with QUIVER_CUDA=1 those with GPU code before others. */
 export function candidates(root = packageRoot, env: NodeJS.ProcessEnv = process.env): string[] {
   const forced = env.QUIVER_SIMD;
   if (forced !== undefined && forced !== '' && !LEVELS.includes(forced as SimdLevel)) {
@@ -35,10 +35,13 @@ export function candidates(root = packageRoot, env: NodeJS.ProcessEnv = process.
   }
   const best = LEVELS.indexOf(cpu().level as SimdLevel);
   const levels = forced ? [forced as SimdLevel] : best < 0 ? [] : LEVELS.slice(best);
-  return levels.flatMap((level) => [
+  const plain = levels.flatMap((level) => [
     join(root, 'build', level, 'quiver.node'),
     join(root, 'prebuilds', `${process.platform}-${process.arch}`, `quiver.${level}.node`),
   ]);
+  // Only when asked for: it needs the CUDA toolkit's libraries, and a driver takes its time to start.
+  if (env.QUIVER_CUDA !== '1') return plain;
+  return [...levels.map((level) => join(root, 'build', `${level}-cuda`, 'quiver.node')), ...plain];
 }
 
 /**

@@ -101,12 +101,27 @@ export interface NativeIndex {
   save(call: number, path: string): void;
   toBuffer(call: number): void;
   exportFaiss(call: number, path: string | undefined): void;
+  /** Without devices: the first, or all when `spread`. */
+  toGpu(call: number, devices: Float64Array, spread: boolean, shards: boolean, float16: boolean): void;
   count(): number;
   stats(): NativeStats;
   setNote(note: string): void;
   whenQuiet(call: number): void;
   share(): string;
   close(call: number): void;
+}
+
+export interface NativeGpuIndex {
+  search(call: number, queries: Float32Array, n: number, k: number, nprobe: number): void;
+  count(): number;
+  devices(): number[];
+  close(call: number): void;
+}
+
+export interface NativeGpus {
+  built: boolean;
+  count: number;
+  reason?: string;
 }
 
 export interface NativeProgress {
@@ -123,7 +138,7 @@ export interface NativeSystem {
   blas: string;
   blasKernel: string;
   threads: number;
-  gpu: boolean;
+  gpus: NativeGpus;
   availableMemory: number;
 }
 
@@ -151,6 +166,7 @@ export interface Addon {
   setThreads(threads: number): void;
   confine(bytes: number, seconds: number): void;
   system(): NativeSystem;
+  gpus(): NativeGpus;
   /** Only when the process was started with QUIVER_TEST_HOOKS=1: a later call throws; see native/core/fault.h. */
   armFault?(place: number, thrown: number, passes: number): void;
 }

@@ -65,8 +65,8 @@ export function search(
   return handle.underway.during(() => searchInPieces(handle, data, n, k, ask));
 }
 
-async function searchInPieces(
-  { dim, idType }: Handle,
+export async function searchInPieces(
+  { dim, idType }: Pick<Handle, 'dim' | 'idType'>,
   data: Float32Array,
   n: number,
   k: number,

@@ -22,7 +22,16 @@ export interface SystemInfo {
   /** The kernel that OpenBLAS chose for this CPU. */
   blasKernel: string;
   threads: number;
+  /** Whether `index.toGpu()` can work here. */
   gpu: boolean;
+  gpus: {
+    /** Whether the addon has GPU code. */
+    built: boolean;
+    /** Devices that the driver shows. */
+    count: number;
+    /** What is missing, and what to do; where count is 0. */
+    reason?: string;
+  };
   napi: number;
   /** The file that the addon was loaded from. */
   addon: string;
@@ -33,7 +42,8 @@ export interface SystemInfo {
 export function system(): SystemInfo {
   const { version } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as { version: string };
   const info = addon().system();
-  return { version, ...info, simd: info.simd as SimdLevel, cpu: cpu().level, napi: 8, addon: addonPath() };
+  const gpu = info.gpus.count > 0;
+  return { version, ...info, gpu, simd: info.simd as SimdLevel, cpu: cpu().level, napi: 8, addon: addonPath() };
 }
 
 /**

@@ -135,6 +135,26 @@ export interface SearchParams {
 }
 export interface SearchOptions extends SearchParams, CallOptions {}
 
+export interface GpuOptions extends CallOptions {
+  /** Numbers of the GPUs, as CUDA counts them. Default `[0]`, or all of them when `mode` is given. */
+  devices?: readonly number[];
+  /**
+   * With several GPUs. `replicas`: each holds all vectors and answers a part of the queries; `shards`: each holds a part of
+   * the vectors, and the hits are merged. Default `replicas`.
+   */
+  mode?: 'replicas' | 'shards';
+  /**
+   * Flat, and lists of whole vectors: halves of 16 bits, which take half the memory; numbers past 65,504 overflow. IVF-PQ:
+   * tables of 16 bits, which more than 48 bytes a code need. Default false.
+   */
+  float16?: boolean;
+}
+
+export interface GpuSearchOptions extends CallOptions {
+  /** ivf: lists visited, 2,048 at most. Default: what the index had when it was copied. */
+  nprobe?: number;
+}
+
 export interface Hit<T extends Id = Id> {
   id: T;
   /** Squared distance (l2), inner product (ip), cosine in [-1, 1] (cosine), or the metric's own value. */

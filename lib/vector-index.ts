@@ -2,6 +2,7 @@
 import { call, native } from './calls.js';
 import { QuiverError, wrongArgument } from './errors.js';
 import { exportFaiss, fromBuffer, importFaiss, open, save, toBuffer } from './files.js';
+import { toGpu, type GpuIndex } from './gpu-index.js';
 import { checkOpen, close, handleOf, now, type Handle } from './handle.js';
 import { merge } from './merge.js';
 import type { NativeIndex } from './native.js';
@@ -18,6 +19,7 @@ import type {
   AddOptions,
   AddResult,
   CallOptions,
+  GpuOptions,
   IdArray,
   IdsInput,
   IdType,
@@ -249,6 +251,17 @@ export class Index {
    */
   async range(queries: VectorsInput, radius: number, options: RangeOptions = {}): Promise<RangeResult> {
     return range(Index.#of(this), queries, radius, options);
+  }
+
+  // --- GPU
+
+  /**
+   * A copy of what the index holds now, on one or several GPUs: for large batches of queries. Later writes do not reach it;
+   * copy again when there are enough of them. Flat indexes have a form on a GPU, and lists (ivf) with Flat, SQ8, SQ4, SQfp16 or PQ
+   * of 8 bits; with l2, ip or cosine. Errors: E_NO_GPU with what is missing, E_UNSUPPORTED, E_RANGE, E_OUT_OF_MEMORY, E_ABORTED.
+   */
+  async toGpu(options: GpuOptions = {}): Promise<GpuIndex> {
+    return toGpu(Index.#of(this), options);
   }
 
   // --- tuning

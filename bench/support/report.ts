@@ -42,6 +42,8 @@ export interface Context {
 
 export interface Benchmark {
   title: string;
+  /** Why it cannot be measured on this machine, in one line; undefined where it can. */
+  unable?: () => string | undefined;
   run: (context: Context) => Promise<Outcome>;
 }
 

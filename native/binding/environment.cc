@@ -198,6 +198,7 @@ void Environment::close() {
   // Calls still under way hold this object longer than the environment lives: its references must go now.
   dispatch_.Reset();
   index_class.Reset();
+  gpu_index_class.Reset();
   error_class.Reset();
   scratch_object_.Reset();
   {

@@ -42,6 +42,7 @@ class Environment {
   std::shared_ptr<Ticket> begin(double call, bool with_progress);
   void cancel(double call);
   Napi::FunctionReference index_class;
+  Napi::FunctionReference gpu_index_class;
   Napi::FunctionReference error_class;  // QuiverError of lib/
 
   // Memory that JS and native share for single queries: no argument has to be looked at.

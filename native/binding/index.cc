@@ -63,6 +63,7 @@ void Index::define(Napi::Env env, Napi::Object exports) {
                                                      InstanceMethod<&Index::save>("save"),
                                                      InstanceMethod<&Index::to_buffer>("toBuffer"),
                                                      InstanceMethod<&Index::export_faiss>("exportFaiss"),
+                                                     InstanceMethod<&Index::to_gpu>("toGpu"),
                                                      InstanceMethod<&Index::count>("count"),
                                                      InstanceMethod<&Index::stats>("stats"),
                                                      InstanceMethod<&Index::set_note>("setNote"),

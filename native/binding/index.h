@@ -4,9 +4,12 @@
 
 #include <napi.h>
 
+#include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "binding/account.h"
+#include "binding/work.h"
 #include "core/index_state.h"
 
 namespace quiver {
@@ -45,6 +48,9 @@ class Index : public Napi::ObjectWrap<Index> {
   Napi::Value to_buffer(const Napi::CallbackInfo& info);
   Napi::Value export_faiss(const Napi::CallbackInfo& info);
 
+  // gpu.cc
+  Napi::Value to_gpu(const Napi::CallbackInfo& info);
+
   Napi::Value count(const Napi::CallbackInfo& info);
   Napi::Value stats(const Napi::CallbackInfo& info);
   Napi::Value set_note(const Napi::CallbackInfo& info);
@@ -63,6 +69,10 @@ class Index : public Napi::ObjectWrap<Index> {
 Napi::Value wrap_state(Napi::Env env, std::shared_ptr<IndexState> state);
 // Ids as lib/ shows them: Float64Array, or BigInt64Array when `bigint`.
 Napi::Value ids_to_js(Napi::Env env, std::vector<int64_t> ids, bool bigint);
+// n * k, or E_RANGE where no call may have so many results.
+int64_t check_results(int64_t n, int64_t k);
+// { ids, distances }, n * k of each. Called on the worker, which makes doubles of ids that are to be numbers.
+Result found_result(std::vector<int64_t> ids, std::vector<float> distances, bool bigint);
 // In place: the integers become doubles of the same size.
 void ids_to_doubles(int64_t* ids, size_t n);
 

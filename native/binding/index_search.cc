@@ -28,6 +28,8 @@ SearchOptions read_options(const Arguments& arguments, size_t first) {
   return options;
 }
 
+}  // namespace
+
 int64_t check_results(int64_t n, int64_t k) {
   if (n * k > kMaxResults) {
     throw Error(code::kRange, "n * k is too large for one call: split the queries or lower k.", "<= 268435456",
@@ -35,8 +37,6 @@ int64_t check_results(int64_t n, int64_t k) {
   }
   return n * k;
 }
-
-}  // namespace
 
 void ids_to_doubles(int64_t* ids, size_t n) {
   for (size_t i = 0; i < n; i++) {
@@ -51,6 +51,25 @@ Napi::Value ids_to_js(Napi::Env env, std::vector<int64_t> ids, bool bigint) {
   const Napi::ArrayBuffer buffer = to_array_buffer(env, std::move(ids));
   if (bigint) return Napi::BigInt64Array::New(env, n, buffer, 0);
   return Napi::Float64Array::New(env, n, buffer, 0);
+}
+
+Result found_result(std::vector<int64_t> found, std::vector<float> far, bool bigint) {
+  // Here, on the worker, not on the JS thread.
+  if (!bigint) ids_to_doubles(found.data(), found.size());
+  auto ids = std::make_shared<std::vector<int64_t>>(std::move(found));
+  auto distances = std::make_shared<std::vector<float>>(std::move(far));
+  return [ids, distances, bigint](Napi::Env env) -> Napi::Value {
+    const size_t count = ids->size();
+    const Napi::ArrayBuffer buffer = to_array_buffer(env, std::move(*ids));
+    auto object = Napi::Object::New(env);
+    if (bigint) {
+      object.Set("ids", Napi::BigInt64Array::New(env, count, buffer, 0));
+    } else {
+      object.Set("ids", Napi::Float64Array::New(env, count, buffer, 0));
+    }
+    object.Set("distances", Napi::Float32Array::New(env, count, to_array_buffer(env, std::move(*distances)), 0));
+    return object;
+  };
 }
 
 // search(call, queries, n, k, efSearch, nprobe, exact, threads, filter) -> { ids, distances }
@@ -71,22 +90,7 @@ Napi::Value Index::search(const Napi::CallbackInfo& info) {
     job->ticket = call.ticket();
     job->done = [call, bigint = index->bigint_ids()](SearchJob& finished, std::exception_ptr error) {
       if (error) return call.reject(error);
-      // Doubles are made here, on the worker, not on the JS thread.
-      if (!bigint) ids_to_doubles(finished.ids.data(), finished.ids.size());
-      auto ids = std::make_shared<std::vector<int64_t>>(std::move(finished.ids));
-      auto distances = std::make_shared<std::vector<float>>(std::move(finished.distances));
-      call.resolve([ids, distances, bigint](Napi::Env env) -> Napi::Value {
-        const size_t count = ids->size();
-        const Napi::ArrayBuffer buffer = to_array_buffer(env, std::move(*ids));
-        auto object = Napi::Object::New(env);
-        if (bigint) {
-          object.Set("ids", Napi::BigInt64Array::New(env, count, buffer, 0));
-        } else {
-          object.Set("ids", Napi::Float64Array::New(env, count, buffer, 0));
-        }
-        object.Set("distances", Napi::Float32Array::New(env, count, to_array_buffer(env, std::move(*distances)), 0));
-        return object;
-      });
+      call.resolve(found_result(std::move(finished.ids), std::move(finished.distances), bigint));
     };
     index->coalescer.submit(std::move(job));
     return info.Env().Undefined();

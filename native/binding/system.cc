@@ -14,6 +14,7 @@
 #include "binding/arguments.h"
 #include "binding/environment.h"
 #include "binding/errors.h"
+#include "binding/gpu.h"
 #include "core/error.h"
 #include "core/executor.h"
 #include "core/fault.h"
@@ -55,7 +56,7 @@ Napi::Value system_info(const Napi::CallbackInfo& info) {
     object.Set("blas", openblas_get_config());
     object.Set("blasKernel", openblas_get_corename());
     object.Set("threads", Executor::instance().threads());
-    object.Set("gpu", Napi::Boolean::New(info.Env(), false));
+    object.Set("gpus", describe_gpus(info.Env()));
     object.Set("availableMemory", static_cast<double>(available_memory()));
     return object;
   });

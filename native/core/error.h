@@ -22,6 +22,7 @@ inline constexpr const char* kCorrupt = "E_CORRUPT";
 inline constexpr const char* kVersion = "E_VERSION";
 inline constexpr const char* kAborted = "E_ABORTED";
 inline constexpr const char* kIo = "E_IO";
+inline constexpr const char* kNoGpu = "E_NO_GPU";
 inline constexpr const char* kUnsupported = "E_UNSUPPORTED";
 inline constexpr const char* kOutOfMemory = "E_OUT_OF_MEMORY";
 inline constexpr const char* kFaiss = "E_FAISS";

@@ -277,11 +277,19 @@ void Strand::post(std::unique_ptr<Task> task) {
   auto next = token();
   Executor::instance().ensure_started();
   inbox_.push(std::move(task));
-  if (pending_.fetch_add(1, std::memory_order_acq_rel) == 0) Executor::instance().post_bulk(std::move(next));
+  if (pending_.fetch_add(1, std::memory_order_acq_rel) == 0) post_token(std::move(next));
 }
 
 std::unique_ptr<Task> Strand::token() {
   return make_task([self = shared_from_this()] { self->run_some(); });
+}
+
+void Strand::post_token(std::unique_ptr<Task> token) {
+  if (interactive_) {
+    Executor::instance().post_interactive(std::move(token));
+  } else {
+    Executor::instance().post_bulk(std::move(token));
+  }
 }
 
 // One task, and then the others' turn; without memory for that the next one at once.
@@ -292,7 +300,7 @@ void Strand::run_some() {
     if (pending_.fetch_sub(1, std::memory_order_acq_rel) == 1) return;
     try {
       auto next = token();
-      Executor::instance().post_bulk(std::move(next));
+      post_token(std::move(next));
       return;
     } catch (const std::bad_alloc&) {
     }

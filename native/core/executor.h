@@ -123,16 +123,20 @@ class Executor {
   Lane bulk_;
 };
 
-// Runs the tasks of one index in the bulk lane, one after the other, in the order in which they came.
+// Runs the tasks of one index, one after the other, in the order in which they came: in the bulk lane, or, for what
+// answers queries one at a time, in the interactive one.
 class Strand : public std::enable_shared_from_this<Strand> {
  public:
+  explicit Strand(bool interactive = false) : interactive_(interactive) {}
   // When it throws, for want of memory or threads, the task is not in the strand.
   void post(std::unique_ptr<Task> task);
 
  private:
   std::unique_ptr<Task> token();
+  void post_token(std::unique_ptr<Task> token);
   void run_some();
 
+  const bool interactive_;
   Inbox inbox_;
   TaskQueue ready_;  // touched by the running token only
   std::atomic<int> pending_{0};

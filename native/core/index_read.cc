@@ -9,23 +9,9 @@
 #include "core/flat_scan.h"
 #include "core/index_state.h"
 #include "core/rebuild.h"
+#include "core/ties.h"
 
 namespace quiver {
-
-namespace {
-
-// Among equal distances the lower id comes first.
-void order_ties(int64_t k, int64_t* ids, float* distances) {
-  for (int64_t i = 0; i + 1 < k; i++) {
-    if (distances[i] != distances[i + 1] || ids[i + 1] < 0) continue;
-    int64_t end = i + 2;
-    while (end < k && distances[end] == distances[i] && ids[end] >= 0) end++;
-    std::sort(ids + i, ids + end);
-    i = end - 1;
-  }
-}
-
-}  // namespace
 
 void IndexState::search(int64_t n, const float* x, const SearchOptions& options, int64_t* ids, float* distances) const {
   SharedHold hold(lock_);

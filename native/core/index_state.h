@@ -99,6 +99,9 @@ class IndexState : public std::enable_shared_from_this<IndexState> {
   std::vector<uint8_t> to_bytes(const Ticket& ticket);
   uint64_t export_faiss(const std::string& path, const Ticket& ticket);
   std::vector<uint8_t> export_faiss_bytes(const Ticket& ticket);
+  // Shows `read` the index with live rows only: itself, or a copy where some are dead. It stays as it is meanwhile, as
+  // all that changes it runs on the strand; searches go on.
+  void read_live(const Ticket& ticket, const std::function<void(const Body&)>& read);
 
   // --- background
   // Makes the index anew by `spec` (null: as it is, without its dead rows) beside the running one and swaps it in.

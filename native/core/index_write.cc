@@ -195,16 +195,19 @@ std::vector<uint8_t> IndexState::to_bytes(const Ticket& ticket) {
   return sink.take();
 }
 
-// Plain FAISS has no dead rows: writes a swept copy where there are some.
-void IndexState::write_live(Sink& sink, const Ticket& ticket) {
+void IndexState::read_live(const Ticket& ticket, const std::function<void(const Body&)>& read) {
   verify_first(ticket);
   if (body_.rows.dead() == 0) {
-    write_faiss(body_, sink, ticket);
+    read(body_);
     return;
   }
   prepare_get();
-  const Body copy = live_copy(body_, ticket);
-  write_faiss(copy, sink, ticket);
+  read(live_copy(body_, ticket));
+}
+
+// Plain FAISS has no dead rows: writes a swept copy where there are some.
+void IndexState::write_live(Sink& sink, const Ticket& ticket) {
+  read_live(ticket, [&](const Body& body) { write_faiss(body, sink, ticket); });
 }
 
 uint64_t IndexState::export_faiss(const std::string& path, const Ticket& ticket) {

@@ -201,23 +201,25 @@ TEST(Executor, TasksOfEachLaneMayPostToTheOtherDuringAShutdown) {
   }
 }
 
-TEST(Strand, KeepsOrderAndNeverOverlaps) {
-  auto strand = std::make_shared<Strand>();
-  std::vector<int> ran;  // no lock: the strand is one
-  std::atomic<int> inside{0}, overlaps{0};
-  std::promise<void> end;
-  for (int i = 0; i < 2000; i++) {
-    strand->post(make_task([&, i] {
-      if (inside.fetch_add(1) != 0) overlaps++;
-      ran.push_back(i);
-      inside--;
-    }));
+TEST(Strand, KeepsOrderAndNeverOverlapsInEitherLane) {
+  for (const bool interactive : {false, true}) {
+    auto strand = std::make_shared<Strand>(interactive);
+    std::vector<int> ran;  // no lock: the strand is one
+    std::atomic<int> inside{0}, overlaps{0};
+    std::promise<void> end;
+    for (int i = 0; i < 2000; i++) {
+      strand->post(make_task([&, i] {
+        if (inside.fetch_add(1) != 0) overlaps++;
+        ran.push_back(i);
+        inside--;
+      }));
+    }
+    strand->post(make_task([&] { end.set_value(); }));
+    end.get_future().get();
+    EXPECT_EQ(overlaps, 0);
+    ASSERT_EQ(ran.size(), 2000u);
+    EXPECT_TRUE(std::is_sorted(ran.begin(), ran.end()));
   }
-  strand->post(make_task([&] { end.set_value(); }));
-  end.get_future().get();
-  EXPECT_EQ(overlaps, 0);
-  ASSERT_EQ(ran.size(), 2000u);
-  EXPECT_TRUE(std::is_sorted(ran.begin(), ran.end()));
 }
 
 TEST(Strand, KeepsEachPostersOrder) {

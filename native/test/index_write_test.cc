@@ -51,6 +51,24 @@ TEST(IndexRemove, ArraysAreSweptAtOnce) {
   }
 }
 
+TEST(IndexRemove, WhoReadsTheLiveRowsSeesNoneOfTheDead) {
+  for (const std::string factory : {"Flat", "IVF8,Flat", "HNSW16"}) {
+    SCOPED_TRACE(factory);
+    const auto index = index_of(factory, kDim, Random(134).vectors(500, kDim));
+    remove_from(index, {3, 200});
+    on_strand(index, [&] {
+      index->read_live(Ticket(), [](const Body& body) {
+        EXPECT_EQ(body.rows.dead(), 0);
+        EXPECT_EQ(body.rows.rows(), 498);
+        EXPECT_EQ(body.index->ntotal, 498);
+        EXPECT_LT(body.rows.find(200), 0);
+        EXPECT_EQ(body.rows.id(body.rows.find(499)), 499);
+      });
+      return 0;
+    });
+  }
+}
+
 TEST(IndexRemove, AtTheEndItLeavesCountingIdsForFree) {
   const auto index = index_of("Flat", kDim, Random(133).vectors(500, kDim));
   remove_from(index, from_to(400, 500));

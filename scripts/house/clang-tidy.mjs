@@ -74,14 +74,14 @@ async function findTidy() {
 }
 
 /**
- * The newest compile_commands.json below build/, sanitizer builds left out.
+ * The newest compile_commands.json below build/, builds with sanitizers or CUDA left out.
  *
  * @param {string} root
  * @returns {{ folder: string, commands: CompileCommand[] }}
  */
 function compileCommands(root) {
   const found = filesBelow(join(root, 'build'), /^compile_commands\.json$/)
-    .filter((file) => !/-(asan|tsan|debug)\//.test(relative(root, file)))
+    .filter((file) => !/-(asan|tsan|debug|cuda)\//.test(relative(root, file)))
     .sort((a, b) => statSync(b).mtimeMs - statSync(a).mtimeMs);
   const [newest] = found;
   if (newest === undefined) {

@@ -49,14 +49,15 @@ function withoutComments(source) {
 }
 
 /**
- * native/core and native/kernels know nothing of Node: they are tested and sanitized without it.
+ * native/core, native/kernels and native/cuda know nothing of Node, and the first two nothing of CUDA: they are tested
+ * and sanitized without either.
  *
  * @param {string} root
  */
 export function nativeRule(root) {
   /** @type {Violation[]} */
   const violations = [];
-  for (const part of ['core', 'kernels']) {
+  for (const part of ['core', 'kernels', 'cuda']) {
     for (const file of filesBelow(join(root, 'native', part), /\.(h|hpp|cc|cpp|inc)$/)) {
       const lines = withoutComments(readFileSync(file, 'utf8')).split('\n');
       lines.forEach((text, index) => {
@@ -64,6 +65,11 @@ export function nativeRule(root) {
         if (target === undefined) return;
         const isNode = /(^|\/)(napi(-inl)?\.h|napi-inl\..*|node_api.*\.h|js_native_api.*\.h|node\.h|v8.*\.h|uv\.h)$/;
         const isBinding = /(^|\/)binding\//.test(target) || existsSync(join(root, 'native/binding', target));
+        const isCuda = part !== 'cuda' && /^(cuda\/|faiss\/gpu\/|cuda_|cublas)/.test(target);
+        if (isCuda) {
+          const message = `native/${part} includes "${target}": it must not know CUDA. Only native/cuda does.`;
+          violations.push({ file: relative(root, file), line: index + 1, message });
+        }
         const isOwn = existsSync(resolve(dirname(file), target)) && !/binding\//.test(target);
         if (!isNode.test(target) && !(isBinding && !isOwn)) return;
         const message = `native/${part} includes "${target}": it must not know Node or native/binding. Pass plain values or a callback instead.`;

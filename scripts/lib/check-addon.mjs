@@ -10,18 +10,22 @@ import { say } from './progress.mjs';
 import { which } from './tools.mjs';
 
 const ALLOWED = /^(libstdc\+\+|libm|libgcc_s|libc|libpthread|libdl|librt|ld-linux-x86-64)\.so\.\d+$/;
+/** Half a gigabyte: they stay in the toolkit, where the addon of a --cuda build looks for them. */
+const OF_CUDA = /^libcublas(Lt)?\.so\.\d+$/;
 const EXPORTS = new Set(['napi_register_module_v1', 'node_api_module_get_api_version_v1']);
 const FROM_NODE = /^(napi_|node_api_)/;
 
 /**
  * @param {string} dynamic what `readelf -dW` prints
  * @param {(name: string) => boolean} isBeside whether a library lies in the addon's folder
+ * @param {boolean} [cuda] whether the toolkit's libraries may be needed
  * @returns {string[]} libraries that a slim image may lack
  */
-export function foreignLibraries(dynamic, isBeside) {
+export function foreignLibraries(dynamic, isBeside, cuda = false) {
   const needed = [...dynamic.matchAll(/\(NEEDED\).*\[(.+)\]/g)].map((match) => match[1] ?? '');
-  const looksBeside = /\((RUNPATH|RPATH)\).*\[\$ORIGIN\]/.test(dynamic);
-  return needed.filter((name) => !ALLOWED.test(name) && !(looksBeside && isBeside(name)));
+  const looksBeside = /\((RUNPATH|RPATH)\).*\[\$ORIGIN[:\]]/.test(dynamic);
+  const known = (/** @type {string} */ name) => ALLOWED.test(name) || (cuda && OF_CUDA.test(name));
+  return needed.filter((name) => !known(name) && !(looksBeside && isBeside(name)));
 }
 
 /**
@@ -44,14 +48,15 @@ export function strangeSymbols(symbols) {
 /**
  * @param {string} addon
  * @param {boolean} ownLibraries whether the user named shared libraries to link (FAISS_ROOT, QUIVER_BLAS_LIBRARIES)
+ * @param {boolean} [cuda] whether it is a build with GPU code
  */
-export async function checkAddon(addon, ownLibraries) {
+export async function checkAddon(addon, ownLibraries, cuda = false) {
   if (!which('readelf')) return say(`readelf is not on PATH: what ${addon} needs was not checked`);
   const [dynamic, symbols] = await Promise.all([
     run('readelf', ['-dW', addon], { env: { LC_ALL: 'C' } }),
     run('readelf', ['--dyn-syms', '-W', addon], { env: { LC_ALL: 'C' } }),
   ]);
-  const foreign = foreignLibraries(dynamic.stdout, (name) => existsSync(join(dirname(addon), name)));
+  const foreign = foreignLibraries(dynamic.stdout, (name) => existsSync(join(dirname(addon), name)), cuda);
   const { leaked, missing } = strangeSymbols(symbols.stdout);
   if (ownLibraries) {
     // Their symbols come from the libraries the user named.

@@ -36,6 +36,23 @@ function flags(level, source) {
   return `-march=x86-64-${level} -ffile-prefix-map=${source}${sep}=`;
 }
 
+/**
+ * What a build with GPU code adds. The GPU library is linked statically where the addon is made; FAISS only compiles.
+ *
+ * @param {import('./cuda.mjs').Cuda} cuda
+ * @param {string} source
+ */
+function cudaOptions(cuda, source) {
+  return [
+    '-DFAISS_ENABLE_GPU=ON',
+    '-DFAISS_ENABLE_CUVS=OFF',
+    `-DCMAKE_CUDA_ARCHITECTURES=${cuda.architectures.join(';')}`,
+    '-DCMAKE_CUDA_STANDARD=17',
+    // Without -march: nvcc does not know all of the compiler's SIMD headers, and the host side of kernels needs none.
+    `-DCMAKE_CUDA_FLAGS=-Xcompiler=-ffile-prefix-map=${source}${sep}=`,
+  ];
+}
+
 /** Whether a build would have to fetch the FAISS source, which takes cargo. */
 export function mustFetchFaiss() {
   return !process.env.FAISS_ROOT && !process.env.QUIVER_FAISS_SOURCE && !existsSync(fetchedFolder());
@@ -45,27 +62,37 @@ export function mustFetchFaiss() {
  * @param {Level} level
  * @param {import('./tools.mjs').Compiler} compiler
  * @param {readonly string[]} blas
+ * @param {import('./cuda.mjs').Cuda} [cuda] with GPU code, too
  * @returns {Promise<Faiss>}
  */
-export async function provideFaiss(level, compiler, blas) {
+export async function provideFaiss(level, compiler, blas, cuda) {
   const installed = await installedFaiss(level);
-  if (installed) return installed;
+  if (installed) {
+    if (cuda) requireGpuSources(join(installed.include, 'faiss', 'gpu', 'GpuCloner.h'), installed.from);
+    return installed;
+  }
   const source = await findSource();
+  if (cuda) requireGpuSources(join(source.folder, 'faiss', 'gpu', 'GpuCloner.cpp'), source.from);
+  const options = cuda ? [...OPTIONS, ...cudaOptions(cuda, '')] : OPTIONS;
   const { option, target } = FAISS_BUILDS[level];
   const recipe = createHash('sha256')
-    .update([...OPTIONS, flags(level, '')].join('\n'))
+    .update([...options, flags(level, '')].join('\n'))
     .digest('hex')
     .slice(0, 8);
-  const folder = join(cacheFolder(), 'faiss', `${source.key}-${level}-${compiler.id}-${recipe}`);
-  const log = join(cacheFolder(), 'logs', `faiss-${source.key}-${level}-${compiler.id}.log`);
+  const name = `${source.key}-${level}-${compiler.id}${cuda ? `-cuda${cuda.version}` : ''}`;
+  const folder = join(cacheFolder(), 'faiss', `${name}-${recipe}`);
+  const log = join(cacheFolder(), 'logs', `faiss-${name}.log`);
   await makeOnce(folder, async (temporary) => {
-    say(`building FAISS ${source.version} for x86-64-${level} once (a few minutes; the result stays in ${folder})`);
+    say(
+      `building FAISS ${source.version} for x86-64-${level} once (${cuda ? 'with GPU code: tens of minutes on few cores' : 'a few minutes'}; the result stays in ${folder})`,
+    );
     const build = join(temporary, 'build');
     await cmakeBuild({
       source: source.folder,
       build,
       options: [
         ...OPTIONS,
+        ...(cuda ? cudaOptions(cuda, source.folder) : []),
         `-DFAISS_OPT_LEVEL=${option}`,
         `-DCMAKE_CXX_FLAGS=${flags(level, source.folder)}`,
         // FAISS asks for them while configuring; a static library takes nothing in.
@@ -74,10 +101,10 @@ export async function provideFaiss(level, compiler, blas) {
       ],
       targets: [target],
       log,
-      label: `FAISS ${source.version} ${level}`,
-      env: { CXX: compiler.path },
+      label: `FAISS ${source.version} ${level}${cuda ? ` with CUDA ${cuda.version}` : ''}`,
+      env: { CXX: compiler.path, ...(cuda && { CUDACXX: cuda.nvcc }) },
     });
-    await install(source.folder, build, target, temporary);
+    await install(source.folder, build, target, temporary, cuda !== undefined);
   });
   return {
     include: join(folder, 'include'),
@@ -87,6 +114,15 @@ export async function provideFaiss(level, compiler, blas) {
   };
 }
 
+/** @param {string} file @param {string} from */
+function requireGpuSources(file, from) {
+  if (existsSync(file)) return;
+  throw new SupplyError(
+    `--cuda: expected FAISS with its GPU part from ${from}, found no ${file}. Take a whole FAISS source tree ` +
+      '(QUIVER_FAISS_SOURCE) or a FAISS that was built with FAISS_ENABLE_GPU (FAISS_ROOT), or unset both.',
+  );
+}
+
 /**
  * Copies what an addon needs. FAISS's own install step wants every variant of the library built first.
  *
@@ -94,8 +130,9 @@ export async function provideFaiss(level, compiler, blas) {
  * @param {string} build
  * @param {string} target
  * @param {string} prefix
+ * @param {boolean} gpu
  */
-async function install(source, build, target, prefix) {
+async function install(source, build, target, prefix, gpu) {
   const library = join(build, 'faiss', `lib${target}.a`);
   if (!existsSync(library)) throw new SupplyError(`expected FAISS's build to make ${library}, found none.`);
   await mkdir(join(prefix, 'lib'), { recursive: true });
@@ -104,7 +141,7 @@ async function install(source, build, target, prefix) {
   await cp(headers, join(prefix, 'include', 'faiss'), {
     recursive: true,
     filter: (file) =>
-      !/^(gpu|python)(\/|$)/.test(relative(headers, file)) &&
+      !(gpu ? /^python(\/|$)/ : /^(gpu|python)(\/|$)/).test(relative(headers, file)) &&
       (!/\.[^/]*$/.test(relative(headers, file)) || file.endsWith('.h')),
   });
   await cp(join(source, 'LICENSE'), join(prefix, 'LICENSE')).catch(() => undefined);

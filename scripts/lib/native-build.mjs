@@ -9,6 +9,7 @@ import { findLibraries } from './blas.mjs';
 import { withLock } from './cache.mjs';
 import { checkAddon } from './check-addon.mjs';
 import { cmakeBuild } from './cmake.mjs';
+import { findCuda } from './cuda.mjs';
 import { SupplyError } from './errors.mjs';
 import { mustFetchFaiss, provideFaiss } from './faiss-build.mjs';
 import { say } from './progress.mjs';
@@ -23,6 +24,8 @@ export const ROOT = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/
  * @property {boolean} debug
  * @property {'' | 'address' | 'thread'} sanitize sanitized builds have tests and no addon
  * @property {boolean} tests
+ * @property {boolean} [cuda] with GPU code; such builds have no tests of the core
+ * @property {string} [cudaArch] the compute capabilities to compile for, such as `80;90`
  */
 
 /** Environment that decides what is linked: a build made with another one is stale. */
@@ -34,8 +37,9 @@ export function buildInputs() {
 }
 
 /** @param {NativeBuild} wanted */
-export function buildFolder({ level, debug, sanitize }) {
-  const suffix = sanitize ? { address: '-asan', thread: '-tsan' }[sanitize] : debug ? '-debug' : '';
+export function buildFolder({ level, debug, sanitize, cuda }) {
+  const kind = sanitize ? { address: '-asan', thread: '-tsan' }[sanitize] : debug ? '-debug' : '';
+  const suffix = cuda ? `-cuda${kind}` : kind;
   return join(ROOT, 'build', level + suffix);
 }
 
@@ -106,10 +110,11 @@ async function configureOptions(wanted) {
   const addon = !wanted.sanitize;
   // Looked for first: what comes next may build FAISS for minutes.
   const headers = addon ? headerOptions() : [];
+  const cuda = wanted.cuda ? await findCuda(wanted.cudaArch) : undefined;
   const compiler = await findCompiler();
   const libraries = await findLibraries(compiler);
-  const faiss = await provideFaiss(wanted.level, compiler, libraries.blas);
-  const gtest = await googleTest(wanted.tests);
+  const faiss = await provideFaiss(wanted.level, compiler, libraries.blas, cuda);
+  const gtest = cuda ? undefined : await googleTest(wanted.tests);
   const options = [
     `-DCMAKE_BUILD_TYPE=${wanted.debug ? 'Debug' : 'Release'}`,
     `-DQUIVER_SIMD=${wanted.level}`,
@@ -120,11 +125,13 @@ async function configureOptions(wanted) {
     `-DQUIVER_SANITIZE=${wanted.sanitize}`,
     `-DQUIVER_BUILD_ADDON=${addon ? 'ON' : 'OFF'}`,
     `-DQUIVER_BUILD_TESTS=${gtest ? 'ON' : 'OFF'}`,
+    `-DQUIVER_CUDA=${cuda ? 'ON' : 'OFF'}`,
+    ...(cuda ? [`-DCUDAToolkit_ROOT=${cuda.root}`, `-DQUIVER_CUDA_LEAST=${cuda.architectures[0]}`] : []),
     ...headers,
     ...(gtest ?? []),
   ];
   const ownLibraries = libraries.chosen || faiss.library.endsWith('.so');
-  return { options, addon, faiss, ownLibraries, compiler };
+  return { options, addon, faiss, ownLibraries, compiler, cuda };
 }
 
 /**
@@ -136,7 +143,7 @@ export async function nativeBuild(wanted) {
   if (missing.length > 0) throw missingToolsError(missing);
   const folder = buildFolder(wanted);
   // Outside the lock: the first build of FAISS takes minutes, and it has a lock of its own.
-  const { options, addon, faiss, ownLibraries, compiler } = await configureOptions(wanted);
+  const { options, addon, faiss, ownLibraries, compiler, cuda } = await configureOptions(wanted);
   return withLock(`${folder}.lock`, async () => {
     const began = new Date();
     await mkdir(folder, { recursive: true });
@@ -147,12 +154,18 @@ export async function nativeBuild(wanted) {
       options,
       targets: what.map((name) => name.replace('.node', '')),
       log: join(folder, 'build.log'),
-      label: `${what.join(', ')} ${wanted.level}${wanted.sanitize ? ` (${wanted.sanitize} sanitizer)` : ''}`,
+      label: `${what.join(', ')} ${wanted.level}${cuda ? ` with CUDA ${cuda.version}` : ''}${wanted.sanitize ? ` (${wanted.sanitize} sanitizer)` : ''}`,
       env: { CXX: compiler.path },
     });
-    if (addon) await checkAddon(join(folder, 'quiver.node'), ownLibraries);
+    if (addon) await checkAddon(join(folder, 'quiver.node'), ownLibraries, cuda !== undefined);
     await shareCompileCommands(folder, wanted);
-    const made = { ...buildInputs(), faiss: faiss.version, faissFrom: faiss.from, compiler: compiler.id };
+    const made = {
+      ...buildInputs(),
+      faiss: faiss.version,
+      faissFrom: faiss.from,
+      compiler: compiler.id,
+      ...(cuda && { cuda: cuda.version }),
+    };
     await stamp(folder, made, wanted.tests, began);
     say(
       `built ${what.map((name) => join('build', folder.slice(ROOT.length + 7), name)).join(', ')} with FAISS ${faiss.version}`,
@@ -164,7 +177,7 @@ export async function nativeBuild(wanted) {
 /** clang-tidy and editors look for build/compile_commands.json. @param {string} folder @param {NativeBuild} wanted */
 async function shareCompileCommands(folder, wanted) {
   const made = join(folder, 'compile_commands.json');
-  if (wanted.sanitize || !existsSync(made)) return;
+  if (wanted.sanitize || wanted.cuda || !existsSync(made)) return;
   const shared = join(ROOT, 'build', 'compile_commands.json');
   if (existsSync(shared) && readFileSync(shared, 'utf8') === readFileSync(made, 'utf8')) return;
   const temporary = `${shared}.${process.pid}`;

@@ -43,7 +43,7 @@ export function compilerName() {
   return process.env.CXX || 'g++';
 }
 
-/** @type {Record<'compiler' | 'cmake' | 'cargo', () => Tool>} */
+/** @type {Record<'compiler' | 'cmake' | 'cargo' | 'nvcc', () => Tool>} */
 export const TOOLS = {
   compiler: () => ({
     name: compilerName(),
@@ -60,6 +60,12 @@ export const TOOLS = {
     pack: 'cargo',
     why: 'it fetches the FAISS 1.12 source, which the crate faiss-sys 0.7.0 carries',
     otherwise: 'or set FAISS_ROOT to an installed FAISS (1.10 or newer), or QUIVER_FAISS_SOURCE to its source tree',
+  }),
+  nvcc: () => ({
+    name: 'nvcc',
+    pack: 'nvidia-cuda-toolkit',
+    why: "it compiles FAISS's GPU code; CUDACXX, CUDA_HOME and /usr/local/cuda were looked at, too",
+    otherwise: 'or take a toolkit from https://developer.nvidia.com/cuda-downloads and set CUDA_HOME to its folder',
   }),
 };
 

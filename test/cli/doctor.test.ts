@@ -2,6 +2,7 @@ import { strict as assert } from 'node:assert';
 import { cpSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { system } from '../../lib/index.js';
 import { ended, quiver, quiverJson, start, suiteFolder } from './support.js';
 
 interface Report {
@@ -35,7 +36,11 @@ describe('quiver doctor', () => {
     assert.equal(named(report, 'Node').detail?.version, process.versions.node);
     assert.match(named(report, 'FAISS').found, /^1\.\d+\.\d+/);
     assert.match(named(report, 'SIMD build').found, /^x86-64-v[234]/);
-    assert.match(named(report, 'GPU').found, /E_NO_GPU/);
+    const { gpus } = system();
+    assert.equal(named(report, 'GPU').detail?.built, gpus.built);
+    assert.equal(named(report, 'GPU').detail?.devices, gpus.count);
+    if (gpus.count === 0) assert.ok(named(report, 'GPU').found.endsWith(`E_NO_GPU: ${gpus.reason ?? ''}`));
+    else assert.match(named(report, 'GPU').found, /\d devices? for index\.toGpu\(\)/);
     assert.equal(named(report, 'trial search').found, 'works');
     for (const { name, state, fix } of report.checks) {
       assert.ok(state === 'ok' || (fix ?? '') !== '', `${name} is ${state} without a way out`);

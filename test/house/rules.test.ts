@@ -31,7 +31,7 @@ describe('the rule that native/core and native/kernels know no Node', () => {
     '"binding/work.h"',
   ];
   for (const target of forbidden) {
-    for (const part of ['core', 'kernels']) {
+    for (const part of ['core', 'kernels', 'cuda']) {
       it(`refuses ${target} in native/${part}`, () => {
         assertRefused(
           'native-rule',
@@ -52,6 +52,13 @@ describe('the rule that native/core and native/kernels know no Node', () => {
       'native/core/work.h': '',
       'native/binding/work.h': '',
     });
+  });
+
+  it('refuses CUDA in native/core, and accepts it in native/cuda', () => {
+    for (const target of ['<cuda_runtime_api.h>', '<faiss/gpu/GpuCloner.h>', '"cuda/gpu_index.h"']) {
+      assertRefused('native-rule', { 'native/core/a.cc': `#include ${target}\n` }, /must not know CUDA/);
+      assertAccepted('native-rule', { 'native/cuda/a.cc': `#include ${target}\n` });
+    }
   });
 
   it('accepts napi.h in native/binding, FAISS in native/core, and a forbidden name in a comment', () => {

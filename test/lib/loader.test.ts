@@ -48,6 +48,14 @@ describe('lib: loader', () => {
     ]);
   });
 
+  it('takes builds with GPU code first when QUIVER_CUDA=1 asks for them, and never otherwise', () => {
+    const plain = candidates('root', { QUIVER_SIMD: 'v2' });
+    const gpu = join('root', 'build', 'v2-cuda', 'quiver.node');
+    assert.deepEqual(candidates('root', { QUIVER_SIMD: 'v2', QUIVER_CUDA: '1' }), [gpu, ...plain]);
+    for (const no of ['', '0', 'yes'])
+      assert.deepEqual(candidates('root', { QUIVER_SIMD: 'v2', QUIVER_CUDA: no }), plain);
+  });
+
   it('refuses a QUIVER_SIMD that is no level', async () => {
     const failure = {
       code: 'E_ARGUMENT' as const,

@@ -1,5 +1,6 @@
 import { expectAssignable, expectError, expectNotAssignable, expectType } from 'tsd';
 import {
+  GpuIndex,
   Index,
   RangeResult,
   SearchResult,
@@ -114,6 +115,18 @@ expectAssignable<'v2' | 'v3' | 'v4'>(system().simd);
 expectType<string>(system().faiss);
 expectType<number>(system().threads);
 expectType<boolean>(system().gpu);
+expectType<{ built: boolean; count: number; reason?: string }>(system().gpus);
+
+const gpu = await index.toGpu({ devices: [0, 1], mode: 'shards', float16: true, signal: new AbortController().signal });
+expectType<GpuIndex>(gpu);
+expectType<readonly number[]>(gpu.devices);
+expectType<number>(gpu.count);
+expectType<Promise<SearchResult>>(gpu.search(vectors, 10, { nprobe: 8 }));
+expectType<Promise<void>>(gpu.close());
+expectError(index.toGpu({ mode: 'both' }));
+expectError(index.toGpu({ device: 0 }));
+expectError(gpu.search(vectors, 10, { efSearch: 8 }));
+expectNotAssignable<new (...args: never[]) => GpuIndex>(GpuIndex);
 
 declare const trouble: QuiverError;
 expectAssignable<Error>(trouble);

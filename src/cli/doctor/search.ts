@@ -107,16 +107,16 @@ function threadsCheck({ threads }: System): Check {
 
 async function gpuCheck(system: System | undefined): Promise<Check> {
   const device = await gpuDevice();
-  const built = system?.gpu === true;
-  const unused = device !== undefined && !built;
-  const cannot = 'this build has no GPU support, so that asking for one is E_NO_GPU';
+  const gpus = system?.gpus ?? { built: false, count: 0, reason: 'the addon cannot be loaded' };
+  const { built, count, reason = '' } = gpus;
+  const able = `${count} ${count === 1 ? 'device' : 'devices'} for index.toGpu()`;
   return {
     section: SECTION,
     name: 'GPU',
-    // Everything works without one, and there is no published build with it: not a fault of the machine.
+    // Everything else works without one: not a fault of the machine.
     state: 'ok',
-    found: device === undefined ? `none; ${cannot}` : `${device}${unused ? `; ${cannot}` : ''}`,
-    detail: { device: device ?? null, supported: built },
+    found: `${device ?? 'none'}; ${count > 0 ? able : `index.toGpu() is E_NO_GPU: ${reason}`}`,
+    detail: { device: device ?? null, built, devices: count, ...(count === 0 && { reason }) },
   };
 }
 
