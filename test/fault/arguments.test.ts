@@ -202,6 +202,18 @@ const METHODS: Record<string, Calls> = {
     [join(folder, 'f'), {}],
     [[...without(NOT_PATHS, undefined), folder, join(folder, 'no', 'where')], NOT_LONG_CALLS],
   ],
+  toGpu: () => [
+    [{}],
+    [
+      [
+        ...without(NOT_LONG_CALLS, undefined),
+        ...[[], [-1], [0.5], ['0'], [0, 0], 0, 'all', null].map((devices) => ({ devices })),
+        ...['both', 5, null].map((mode) => ({ mode })),
+        ...[1, 'yes', null].map((float16) => ({ float16 })),
+        { efSearch: 5 },
+      ],
+    ],
+  ],
   toBuffer: () => [[{}], [NOT_LONG_CALLS]],
   tune: () => [
     [{ recall: 0.9 }],

@@ -25,6 +25,7 @@ const CALLS: Record<string, (other: Index, path: (name: string) => string) => un
   save: (_, path) => [path('a.quiver')],
   toBuffer: () => [],
   exportFaiss: () => [],
+  toGpu: () => [],
   share: () => [],
   ready: () => [],
   stats: () => [],
