@@ -1,9 +1,10 @@
 /**
  * How much is taken in at once. What is above that is told to come again, rather than to wait until it is of no use.
  *
- * A burst may wait: it will be over soon. But a queue that does not empty is no burst, and a long one makes everybody wait without one
- * more being answered. Then half as many wait as are worked on: enough that no place stays empty, and whoever is let in waits less than
- * an answer takes (after "Controlling Queue Delay", Nichols and Jacobson, 2012).
+ * A burst may wait: it will be over soon. But a queue that does not stay empty is no burst, and a long one makes everybody wait without
+ * one more being answered. (Answers come several at a time, so that under a lasting load, too, it is empty for a moment.) Then half as
+ * many wait as are worked on: enough that no place stays empty, and whoever is let in waits less than an answer takes (after
+ * "Controlling Queue Delay", Nichols and Jacobson, 2012).
  */
 import { aborted } from '../../lib/calls.js';
 import { HttpError } from './failure.js';
@@ -21,7 +22,7 @@ export interface AdmissionOptions {
   now?: () => number;
 }
 
-/** A queue that has not been empty for so long is no burst. */
+/** A burst is over after so long, and the next may begin when nobody has waited for as long. */
 const BURST_MS = 100;
 
 /** Seconds after which a refused client may try again. */
@@ -32,8 +33,10 @@ export class Admission {
   readonly #now: () => number;
   readonly #queue: Waiting[] = [];
   #running = 0;
-  /** Since when somebody waits. */
-  #waitingSince = 0;
+  /** When the burst began that those who wait belong to. */
+  #burstSince = -Infinity;
+  /** When the last one who waited went in or away. */
+  #emptySince = -Infinity;
 
   constructor(most: AdmissionOptions) {
     this.#most = most;
@@ -60,21 +63,34 @@ export class Admission {
       if (left) return;
       left = true;
       const next = this.#queue.shift();
-      if (next === undefined) this.#running--;
-      else next.enter();
+      if (next === undefined) {
+        this.#running--;
+        return;
+      }
+      this.#noteEmpty();
+      next.enter();
     };
   }
 
   #places(): number {
     const { running, waiting } = this.#most;
-    const isBurst = this.#queue.length === 0 || this.#now() - this.#waitingSince <= BURST_MS;
+    const isBurst = this.#beginsBurst() || this.#now() - this.#burstSince <= BURST_MS;
     return isBurst ? waiting : Math.min(Math.ceil(running / 2), waiting);
+  }
+
+  #beginsBurst(): boolean {
+    return this.#queue.length === 0 && this.#now() - this.#emptySince > BURST_MS;
+  }
+
+  #noteEmpty(): void {
+    if (this.#queue.length === 0) this.#emptySince = this.#now();
   }
 
   #wait(signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       const onAbort = (): void => {
         this.#queue.splice(this.#queue.indexOf(waiting), 1);
+        this.#noteEmpty();
         reject(aborted(signal));
       };
       const waiting: Waiting = {
@@ -83,7 +99,7 @@ export class Admission {
           resolve();
         },
       };
-      if (this.#queue.length === 0) this.#waitingSince = this.#now();
+      if (this.#beginsBurst()) this.#burstSince = this.#now();
       this.#queue.push(waiting);
       signal.addEventListener('abort', onAbort, { once: true });
     });
