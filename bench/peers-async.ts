@@ -6,9 +6,9 @@ import { launchers } from './graph/launch.js';
 import { Ground, ready } from './graph/measure.js';
 import { bold } from './graph/rows.js';
 import { K, WIDTHS } from './graph/setting.js';
-import { startAll, type System } from './graph/system.js';
+import { startAll, versionsOf, type System } from './graph/system.js';
 import type { Load } from './peers/node/load.js';
-import { GRAPH_DATA } from './support/graph-data.js';
+import { GRAPH_DATA, shapeOf } from './support/graph-data.js';
 import { atLeast, atMost, ratioCell, type Benchmark, type Context, type Goal, type Outcome } from './support/report.js';
 import { alternate, speedRatio } from './support/rounds.js';
 import { spread, type Spread } from './support/statistics.js';
@@ -193,9 +193,7 @@ async function run(context: Context): Promise<Outcome> {
   );
   return {
     setting: {
-      data: data.name,
-      base: data.base.length / data.dim,
-      dim: data.dim,
+      ...shapeOf(data),
       k: K,
       target: TARGET,
       atOnce: AT_ONCE,
@@ -218,10 +216,7 @@ async function run(context: Context): Promise<Outcome> {
     notes: [
       ...notes,
       ...failed,
-      `Versions: ${cases
-        .map(({ about }) => about)
-        .filter(Boolean)
-        .join('; ')}.`,
+      versionsOf(cases.map(({ about }) => about)),
       'A client asks its next query when its answer has come, each by a turn of the event loop of its own, as requests come to a service; its wait includes that turn. hnswlib-node, usearch and faiss-node answer on the JavaScript thread: nothing else runs there meanwhile, so that the delay of the event loop is that of all clients together.',
       'Queries at random moments are asked by the same JavaScript thread, which looks at the clock without a pause: one core is never idle, whatever the library. Waits count from the moment at which a query was due.',
       'The libraries come one after the other, so that none has threads beside another; medians of the rounds.',

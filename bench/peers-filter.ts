@@ -8,9 +8,9 @@ import { system } from '../lib/index.js';
 import { oursAndFaiss } from './graph/launch.js';
 import { Ground, ready, truthOf } from './graph/measure.js';
 import { K, OURS } from './graph/setting.js';
-import { startAll, type System } from './graph/system.js';
+import { startAll, versionsOf, type System } from './graph/system.js';
 import { mulberry32 } from './support/data.js';
-import { GRAPH_DATA } from './support/graph-data.js';
+import { GRAPH_DATA, shapeOf } from './support/graph-data.js';
 import { atLeast, atMost, ratioCell, type Benchmark, type Context, type Goal, type Outcome } from './support/report.js';
 import { alternate, rate, speedRatio, type Times } from './support/rounds.js';
 import type { Spread } from './support/statistics.js';
@@ -178,9 +178,7 @@ async function run(context: Context): Promise<Outcome> {
   );
   return {
     setting: {
-      data: data.name,
-      base: data.base.length / data.dim,
-      dim: data.dim,
+      ...shapeOf(data),
       k: K,
       target: TARGET,
       widths: WIDTHS,
@@ -211,10 +209,7 @@ async function run(context: Context): Promise<Outcome> {
     measured: found,
     notes: [
       ...notes,
-      `Versions: ${peers
-        .map(({ about }) => about)
-        .filter(Boolean)
-        .join('; ')}.`,
+      versionsOf(peers.map(({ about }) => about)),
       'Each id may be found or not by chance. The filter is the same bitmap on both sides; the width is the least of the list that reaches the recall on the half of the queries for choosing, and the recall is that on the other half. Quiver chooses by itself between its graph and a scan, and searches the graph wider than it is told; FAISS is held to the recall that this gives.',
       'Empty: places of the 10 of each query that held nothing, though enough vectors may be found.',
     ],

@@ -11,7 +11,7 @@ import { Ground, ready } from './graph/measure.js';
 import { EF_CONSTRUCTION, K, M, OURS, TARGETS, WIDTHS } from './graph/setting.js';
 import { startAll, System } from './graph/system.js';
 import { recallOf } from './support/data.js';
-import { GRAPH_DATA } from './support/graph-data.js';
+import { GRAPH_DATA, shapeOf } from './support/graph-data.js';
 import { atLeast, ratioCell, type Benchmark, type Context, type Goal, type Outcome } from './support/report.js';
 import { alternate, rate, speedRatio } from './support/rounds.js';
 import type { Spread } from './support/statistics.js';
@@ -177,9 +177,7 @@ async function run(context: Context): Promise<Outcome> {
   const found = measured.flatMap((one) => one.found);
   return {
     setting: {
-      data: data.name,
-      base: data.base.length / data.dim,
-      dim: data.dim,
+      ...shapeOf(data),
       k: K,
       M,
       efConstruction: EF_CONSTRUCTION,

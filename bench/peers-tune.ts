@@ -6,9 +6,9 @@ import { Index } from '../lib/index.js';
 import { oursAlone, oursAndFaiss } from './graph/launch.js';
 import { Ground, open, ready } from './graph/measure.js';
 import { K, M, OURS } from './graph/setting.js';
-import { startAll, System, type Launcher } from './graph/system.js';
+import { startAll, System, versionsOf, type Launcher } from './graph/system.js';
 import { recallOf } from './support/data.js';
-import { GRAPH_DATA, type GraphData } from './support/graph-data.js';
+import { GRAPH_DATA, shapeOf, type GraphData } from './support/graph-data.js';
 import { atLeast, atMost, ratioCell, type Benchmark, type Context, type Goal, type Outcome } from './support/report.js';
 import { alternate, rate, speedRatio } from './support/rounds.js';
 import type { Spread } from './support/statistics.js';
@@ -188,12 +188,7 @@ async function tuneImages(data: GraphData, context: Context, notes: string[]): P
     const tuned: Tuned[] = [];
     for (const target of TARGETS) tuned.push(await tuneTo(target, index, peers, ground, context));
     await index.close();
-    notes.push(
-      `Versions: ${peers
-        .map(({ about }) => about)
-        .filter(Boolean)
-        .join('; ')}.`,
-    );
+    notes.push(versionsOf(peers.map(({ about }) => about)));
     return tuned;
   } finally {
     for (const peer of peers) await peer.close();
@@ -212,7 +207,7 @@ async function run(context: Context): Promise<Outcome> {
     else memory.push(await stated(data, context));
   }
   return {
-    setting: { data: images.name, base: images.base.length / images.dim, dim: images.dim, k: K, targets: TARGETS },
+    setting: { ...shapeOf(images), k: K, targets: TARGETS },
     head: ['target', 'setting', 'ef', 'recall@10 on other queries', 'QPS, one at a time', 'tuned /'],
     rows: tuned.flatMap(({ target, byHand }) =>
       byHand.map((side) => [

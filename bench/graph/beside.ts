@@ -8,7 +8,7 @@ import { launchers, type Language } from './launch.js';
 import { build, compare, curveOf, Ground, open, type Compared } from './measure.js';
 import { chartOf, failures, goalsOf, HEAD, MADE_HEAD, madeRows, rowsOf, type Made, type Measured } from './rows.js';
 import { EF_CONSTRUCTION, K, M, OURS, TARGETS } from './setting.js';
-import { startAll, type Launcher } from './system.js';
+import { startAll, versionsOf, type Launcher } from './system.js';
 import { GRAPH_DATA, type GraphData } from '../support/graph-data.js';
 import type { Context, Outcome } from '../support/report.js';
 
@@ -77,7 +77,7 @@ export async function beside(
     notes: [
       ...new Set(notes),
       ...measured.flatMap(failures),
-      `Versions: ${[...new Set(abouts)].filter(Boolean).join('; ')}.`,
+      versionsOf(abouts),
       'Speed at a recall is read between the two widths around it, along a line that is straight in the logarithm; both were measured in the same rounds. A width in the table names them. Where the least width is past the recall, it is the least width that is shown, with its recall; a line at the recall that all can be narrowed to is added then.',
       'One at a time: on one thread, the next query when the answer has come (LanceDB has threads of its own, and every call is a promise). Batch: all queries in one call on all threads; hnswlib-node has no such call, LanceDB is asked 64 at a time.',
       'Cells `2.1 (1.9)`: the median of the rounds and the worst. Each build was made once, on all threads save with hnswlib-node, which has one.',

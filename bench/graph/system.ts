@@ -90,6 +90,11 @@ export class System {
   }
 }
 
+/** What the libraries said of themselves, as a note. */
+export function versionsOf(abouts: readonly string[]): string {
+  return `Versions: ${[...new Set(abouts)].filter(Boolean).join('; ')}.`;
+}
+
 export async function startAll(launchers: readonly Launcher[]): Promise<System[]> {
   const systems: System[] = [];
   for (const launcher of launchers) systems.push(await System.start(launcher));

@@ -20,6 +20,11 @@ export interface GraphData {
   queries: Float32Array;
 }
 
+/** What a report says of the data. */
+export function shapeOf({ name, dim, base }: GraphData): { data: string; base: number; dim: number } {
+  return { data: name, base: base.length / dim, dim };
+}
+
 const queryCount = (quick: boolean): number => (quick ? 500 : 2_000);
 const MODEL = 'all-MiniLM-L6-v2-int8';
 
