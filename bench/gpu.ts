@@ -3,6 +3,7 @@
  * batches of queries, with the recall of both.
  */
 import { Index, system, type GpuIndex } from '../lib/index.js';
+import { gpuDevice } from '../src/cli/doctor/search.js';
 import { benchData, recallOf, type Data } from './support/data.js';
 import { K } from './support/indexes.js';
 import { ratioCell, type Benchmark, type Context, type Outcome } from './support/report.js';
@@ -127,7 +128,7 @@ async function run(context: Context): Promise<Outcome> {
     goals: [],
     measured,
     notes: [
-      `One GPU of ${String(system().gpus.count)}, ${String(system().threads)} CPU threads. Each cell: the median of ${String(context.rounds)} rounds, and the least. One round of a search is one call with all queries, the way there and back included.`,
+      `On ${(await gpuDevice()) ?? 'a GPU that nvidia-smi does not name'}, one of ${String(system().gpus.count)}, beside ${String(system().threads)} CPU threads. Each cell: the median of ${String(context.rounds)} rounds, and the least. One round of a search is one call with all queries, the way there and back included.`,
       'An index is trained and filled on the CPU and then copied, so building one for a GPU takes both times.',
     ],
   };

@@ -120,7 +120,8 @@ async function gpuCheck(system: System | undefined): Promise<Check> {
   };
 }
 
-async function gpuDevice(): Promise<string | undefined> {
+/** The first GPU, by what its driver says. */
+export async function gpuDevice(): Promise<string | undefined> {
   const listed = await firstLine('nvidia-smi', ['--list-gpus']);
   if (listed !== undefined && /^GPU \d/.test(listed)) return listed.replace(/\s*\(UUID.*$/, '');
   try {
