@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <utility>
 
 #include "core/blas.h"
@@ -40,6 +41,34 @@ double most_of(std::vector<double> numbers, double outside) {
   return numbers[rank];
 }
 
+// The levels of y; the squares of what they miss of it.
+double encode_part(const float* y, size_t n, double scale, int32_t* levels) {
+  double missed = 0;
+  const double inverse = 1 / scale;
+  for (size_t j = 0; j < n; j++) {
+    const double level =
+        std::clamp(std::nearbyint(y[j] * inverse), -static_cast<double>(kMostLevel), static_cast<double>(kMostLevel));
+    levels[j] = static_cast<int32_t>(level);
+    const double off = y[j] - level * scale;
+    missed += off * off;
+  }
+  return missed;
+}
+
+constexpr double kNoBound = std::numeric_limits<double>::infinity();
+
+// Rounded up.
+void put_error(int8_t* fine, size_t stride, double error) {
+  const float value = std::nextafter(static_cast<float>(error), std::numeric_limits<float>::infinity());
+  std::memcpy(fine + stride - sizeof(value), &value, sizeof(value));
+}
+
+double peak_of(const float* y, size_t n) {
+  double peak = 0;
+  for (size_t j = 0; j < n; j++) peak = std::max(peak, static_cast<double>(std::fabs(y[j])));
+  return peak;
+}
+
 // At least the largest factor by which the matrix lengthens a vector, however orthogonal its rows are.
 double norm_bound(const std::vector<float>& matrix, size_t width) {
   const size_t m = matrix.size() / width;
@@ -68,18 +97,24 @@ void Plane::widen(const float* x, size_t row, float* to) const {
 }
 
 BoundCodes::BoundCodes(Plane plane, const float* sample, size_t n)
-    : plane_(std::move(plane)), dots_(kernels::block_dots()) {
+    : plane_(std::move(plane)), dots_(kernels::block_dots()), distance_(kernels::code_distance()) {
   const size_t width = plane_.width();
-  const size_t used = plane_.matrix.empty() ? width : plane_.matrix.size() / width;
-  m_ = (used + 3) / 4 * 4;
-  plane_.matrix.resize(plane_.matrix.empty() ? 0 : m_ * width, 0.0f);
-  if (!plane_.matrix.empty()) {
+  if (plane_.matrix.empty()) {
+    m_ = (width + 3) / 4 * 4;
+  } else {
+    m_ = plane_.scanned;
+    more_ = plane_.matrix.size() / width - m_;
     norm_ = norm_bound(plane_.matrix, width);
     frobenius_ = norm_of(plane_.matrix.data(), plane_.matrix.size());
   }
+  if (more_ > 0) fine_stride_ = (axes() + sizeof(float) + 63) / 64 * 64;
   most_ = plane_.most_squares * (1 + 1e-6) + kTiny;
-  std::vector<float> z(width), y(m_);
-  std::vector<double> peaks, errors;
+  set_scales(sample, n);
+}
+
+void BoundCodes::set_scales(const float* sample, size_t n) {
+  std::vector<float> z(plane_.width()), y(axes());
+  std::vector<double> peaks, more_peaks, errors;
   std::vector<int32_t> levels(m_);
   const auto each = [&](const auto& take) {
     for (size_t i = 0; i < n; i++) {
@@ -89,13 +124,18 @@ BoundCodes::BoundCodes(Plane plane, const float* sample, size_t n)
     }
   };
   each([&] {
-    double peak = 0;
-    for (const float value : y) peak = std::max(peak, static_cast<double>(std::fabs(value)));
-    peaks.push_back(peak);
+    peaks.push_back(peak_of(y.data(), m_));
+    more_peaks.push_back(peak_of(y.data() + m_, more_));
   });
-  scale_ = most_of(std::move(peaks), kOutside) / kMostLevel;
-  if (!(scale_ > 1e-30)) scale_ = 1;
-  each([&] { errors.push_back(encode_one(y.data(), levels.data()) + slack(z.data())); });
+  const auto scale_of = [](std::vector<double> all) {
+    const double scale = most_of(std::move(all), kOutside) / kMostLevel;
+    return scale > 1e-30 ? scale : 1.0;
+  };
+  scale_ = scale_of(std::move(peaks));
+  more_scale_ = scale_of(std::move(more_peaks));
+  each([&] {
+    errors.push_back(std::sqrt(encode_part(y.data(), m_, scale_, levels.data())) * kWider + slack(z.data()));
+  });
   limit_ = most_of(std::move(errors), kLargeErrors) * kSpareError + kTiny;
 }
 
@@ -107,7 +147,7 @@ double BoundCodes::gamma(size_t n) const {
 double BoundCodes::slack(const float* z) const {
   const double length = norm_of(z, plane_.width());
   const double lost = plane_.matrix.empty() ? 0 : gamma(plane_.width() + 4) * frobenius_;
-  return (lost + 2 * kUnit * norm_) * length * kWider + static_cast<double>(m_ * plane_.width()) * kTiny;
+  return (lost + 2 * kUnit * norm_) * length * kWider + static_cast<double>(axes() * plane_.width()) * kTiny;
 }
 
 void BoundCodes::project(const float* z, size_t n, float* y) const {
@@ -119,7 +159,7 @@ void BoundCodes::project(const float* z, size_t n, float* y) const {
     }
     return;
   }
-  auto m = static_cast<FINTEGER>(m_), d = static_cast<FINTEGER>(width), rows = static_cast<FINTEGER>(n);
+  auto m = static_cast<FINTEGER>(axes()), d = static_cast<FINTEGER>(width), rows = static_cast<FINTEGER>(n);
   FINTEGER step = 1;
   const float one = 1, zero = 0;
   if (n == 1) {
@@ -129,33 +169,22 @@ void BoundCodes::project(const float* z, size_t n, float* y) const {
   }
 }
 
-// The levels of y; what they miss of it.
-double BoundCodes::encode_one(const float* y, int32_t* levels) const {
-  double missed = 0;
-  const double inverse = 1 / scale_;
-  for (size_t j = 0; j < m_; j++) {
-    const double level =
-        std::clamp(std::nearbyint(y[j] * inverse), -static_cast<double>(kMostLevel), static_cast<double>(kMostLevel));
-    levels[j] = static_cast<int32_t>(level);
-    const double off = y[j] - level * scale_;
-    missed += off * off;
-  }
-  return std::sqrt(missed) * kWider;
-}
-
 EncodedRows BoundCodes::encode(const float* x, size_t first, size_t n) const {
   const size_t width = plane_.width();
   EncodedRows rows;
   rows.codes.resize(n * m_);
   rows.squares.resize(n);
-  std::vector<float> z(kEncodeBlock * width), y(kEncodeBlock * m_);
-  std::vector<int32_t> levels(m_);
+  rows.fine.resize(n * fine_stride_);
+  std::vector<float> z(kEncodeBlock * width), y(kEncodeBlock * axes());
+  std::vector<int32_t> levels(axes());
   for (size_t from = 0; from < n; from += kEncodeBlock) {
     const size_t some = std::min(kEncodeBlock, n - from);
     for (size_t i = 0; i < some; i++) plane_.widen(x, first + from + i, z.data() + i * width);
     project(z.data(), some, y.data());
     for (size_t i = 0; i < some; i++) {
-      const double error = encode_one(y.data() + i * m_, levels.data()) + slack(z.data() + i * width);
+      const float* at = y.data() + i * axes();
+      const double missed = encode_part(at, m_, scale_, levels.data()), lost = slack(z.data() + i * width);
+      const double error = std::sqrt(missed) * kWider + lost;
       int32_t squares = 0;
       for (size_t j = 0; j < m_; j++) {
         squares += levels[j] * levels[j];
@@ -172,6 +201,11 @@ EncodedRows BoundCodes::encode(const float* x, size_t first, size_t n) const {
       }
       rows.squares[from + i] = bounded ? squares : kUnbounded;
       if (bounded) rows.error = std::max(rows.error, error);
+      if (!has_fine()) continue;
+      const double more = encode_part(at + m_, more_, more_scale_, levels.data() + m_);
+      int8_t* fine = rows.fine.data() + (from + i) * fine_stride_;
+      for (size_t j = 0; j < axes(); j++) fine[j] = static_cast<int8_t>(levels[j]);
+      put_error(fine, fine_stride_, bounded ? std::sqrt(missed + more) * kWider + lost : kNoBound);
     }
   }
   return rows;
@@ -181,6 +215,7 @@ BoundCodes BoundCodes::grown(size_t rows) const {
   BoundCodes copy(*this);
   copy.codes_.resize(blocks(rows) * kBlockRows * m_);
   copy.squares_.resize(blocks(rows) * kBlockRows);
+  copy.fine_.resize(blocks(rows) * kBlockRows * fine_stride_);
   return copy;
 }
 
@@ -191,6 +226,7 @@ void BoundCodes::append(const EncodedRows& encoded) {
     const uint8_t* from = encoded.codes.data() + i * m_;
     for (size_t j = 0; j < m_; j += 4) std::memcpy(to + j * kBlockRows, from + j, 4);
     squares_[row] = encoded.squares[i];
+    if (has_fine()) std::memcpy(fine_at(row), encoded.fine.data() + i * fine_stride_, fine_stride_);
     unbounded_ += squares_[row] == kUnbounded ? 1 : 0;
   }
   rows_ += encoded.squares.size();
@@ -204,6 +240,9 @@ void BoundCodes::move(size_t from, size_t to) {
     const uint8_t* old = at(from) + from % kBlockRows * 4;
     uint8_t* fresh = at(to) + to % kBlockRows * 4;
     for (size_t j = 0; j < m_; j += 4) std::memcpy(fresh + j * kBlockRows, old + j * kBlockRows, 4);
+    if (has_fine()) std::memcpy(fine_at(to), fine_at(from), fine_stride_);
+  } else if (has_fine()) {
+    put_error(reinterpret_cast<int8_t*>(fine_at(to)), fine_stride_, kNoBound);
   }
   // A row that has no code yet has no bound either.
   squares_[to] = from < rows_ ? squares_[from] : kUnbounded;
@@ -214,24 +253,38 @@ void BoundCodes::truncate(size_t rows) {
   for (; rows_ > rows; rows_--) unbounded_ -= squares_[rows_ - 1] == kUnbounded ? 1 : 0;
 }
 
-BoundQuery BoundCodes::prepare(const float* x) const {
-  BoundQuery query;
-  std::vector<float> z(plane_.width()), y(m_);
-  for (size_t j = 0; j < plane_.dim; j++) {
-    z[j] = x[j] - plane_.center[j];
-    query.squares += static_cast<double>(x[j]) * x[j];
+void BoundCodes::prepare(const float* x, size_t n, BoundQuery* queries) const {
+  const size_t width = plane_.width();
+  std::vector<float> z(n * width), y(n * axes());
+  for (size_t i = 0; i < n; i++) {
+    BoundQuery& query = queries[i];
+    for (size_t j = 0; j < plane_.dim; j++) {
+      const float value = x[i * plane_.dim + j];
+      z[i * width + j] = value - plane_.center[j];
+      query.squares += static_cast<double>(value) * value;
+    }
+    if (plane_.similarity) z[i * width + plane_.dim] = -plane_.center[plane_.dim];
   }
-  if (plane_.similarity) z[plane_.dim] = -plane_.center[plane_.dim];
-  project(z.data(), 1, y.data());
+  project(z.data(), n, y.data());
   std::vector<int32_t> levels(m_);
-  query.error = encode_one(y.data(), levels.data()) + slack(z.data());
-  query.codes.resize(m_);
-  for (size_t j = 0; j < m_; j++) {
-    query.codes[j] = static_cast<int8_t>(levels[j]);
-    // Codes are 128 more than levels: score = |c|^2 - 2 (c + 128) cq.
-    query.constant += levels[j] * levels[j] + 256 * levels[j];
+  for (size_t i = 0; i < n; i++) {
+    BoundQuery& query = queries[i];
+    const float* at = y.data() + i * axes();
+    const double lost = slack(z.data() + i * width);
+    query.error = std::sqrt(encode_part(at, m_, scale_, levels.data())) * kWider + lost;
+    query.codes.resize(m_);
+    for (size_t j = 0; j < m_; j++) {
+      query.codes[j] = static_cast<int8_t>(levels[j]);
+      // Codes are 128 more than levels: score = |c|^2 - 2 (c + 128) cq.
+      query.constant += levels[j] * levels[j] + 256 * levels[j];
+    }
+    if (!has_fine()) continue;
+    query.fine_error = lost + kUnit * norm_of(at, axes());
+    query.fine.resize(axes());
+    for (size_t j = 0; j < axes(); j++) {
+      query.fine[j] = static_cast<float>(at[j] / (j < m_ ? scale_ : more_scale_));
+    }
   }
-  return query;
 }
 
 void BoundCodes::scores(const int8_t* queries, size_t count, size_t from, size_t n, int32_t* out,
@@ -239,7 +292,7 @@ void BoundCodes::scores(const int8_t* queries, size_t count, size_t from, size_t
   dots_(codes_.data() + from * m_, m_, blocks(n), squares_.data() + from, queries, count, out, out_stride);
 }
 
-int32_t BoundCodes::limit(const BoundQuery& query, float worst) const {
+double BoundCodes::radius(const BoundQuery& query, float worst) const {
   const double rounding = gamma(plane_.dim + 4), tiny = static_cast<double>(plane_.dim) * kTiny;
   double squares;
   if (plane_.similarity) {
@@ -249,11 +302,30 @@ int32_t BoundCodes::limit(const BoundQuery& query, float worst) const {
   } else {
     squares = (static_cast<double>(worst) + tiny) / (1 - rounding) * kWider;
   }
-  const double reach = (norm_ * std::sqrt(std::max(squares, 0.0)) + error_ + query.error) / scale_ * kWider;
+  return norm_ * std::sqrt(std::max(squares, 0.0));
+}
+
+int32_t BoundCodes::limit(const BoundQuery& query, float worst) const {
+  const double reach = (radius(query, worst) + error_ + query.error) / scale_ * kWider;
   const double most = std::ceil(reach * reach * kWider) + 1 - static_cast<double>(query.constant);
   // Also for what is not a number: every row is kept.
   if (!(most < kNoScore - 1)) return kNoScore - 1;
   return static_cast<int32_t>(std::max(most, static_cast<double>(kLeastScore)));
+}
+
+double BoundCodes::reach(const BoundQuery& query, float worst) const {
+  return (radius(query, worst) + query.fine_error) * kWider;
+}
+
+double BoundCodes::span(const BoundQuery& query, size_t row) const {
+  const auto* codes = reinterpret_cast<const int8_t*>(fine_at(row));
+  const double scanned = distance_(codes, query.fine.data(), m_) * scale_ * scale_;
+  const double more = distance_(codes + m_, query.fine.data() + m_, more_) * more_scale_ * more_scale_;
+  const double tiny = static_cast<double>(axes()) * kTiny * (scale_ * scale_ + more_scale_ * more_scale_);
+  const double least = (scanned + more) * (1 - gamma(axes() + 4)) / kWider - tiny;
+  float error;
+  std::memcpy(&error, codes + fine_stride_ - sizeof(error), sizeof(error));
+  return std::sqrt(std::max(least, 0.0)) / kWider - error;
 }
 
 }  // namespace quiver

@@ -15,6 +15,10 @@
 //     hence R^2 = |q|^2 + B - 2 (T - that).
 //  4. Ties: rows whose F equals T are kept (1 to 3 hold with "worse than"), and all that is kept is put in order by
 //     (F, row). Rows that do not fit the scale have no bound: they are always kept.
+//  5. Of long vectors a row has finer codes besides: one byte an axis again, of the axes that are scanned and of those
+//     that follow, whose scale is smaller. With P of all these axes 1 to 4 hold as they are; error(x) is the row's own,
+//     and the query is not rounded to codes: error(q) = slack(q) + u |y|. What floats find for the sum of squares is at
+//     most gamma(n + 4) above it, since none is taken away.
 // Doubles round too: every result above is widened by 1e-9 of the largest number in it.
 #pragma once
 
@@ -25,6 +29,7 @@
 
 #include "kernels/aligned.h"
 #include "kernels/block_dots.h"
+#include "kernels/code_distance.h"
 
 namespace quiver {
 
@@ -35,6 +40,7 @@ struct Plane {
   double most_squares = 0;    // M^2, for similarities
   std::vector<float> center;  // of width() numbers
   std::vector<float> matrix;  // P, row by row; empty: the vectors as they are
+  size_t scanned = 0;         // of its rows, a multiple of 4; the others are for finer codes
   size_t width() const { return dim + (similarity ? 1 : 0); }
   // Writes the longer vector, without its center.
   void widen(const float* x, size_t row, float* to) const;
@@ -45,6 +51,9 @@ struct BoundQuery {
   int64_t constant = 0;  // |cq - c|^2 = score + constant
   double error = 0;
   double squares = 0;
+  // For finer codes: components in units of their scale.
+  std::vector<float> fine;
+  double fine_error = 0;
 };
 
 // Some rows, encoded aside.
@@ -52,6 +61,7 @@ struct EncodedRows {
   std::vector<uint8_t> codes;
   std::vector<int32_t> squares;
   double error = 0;
+  std::vector<int8_t> fine;
 };
 
 class BoundCodes {
@@ -68,7 +78,8 @@ class BoundCodes {
   size_t rows() const { return rows_; }
   size_t width() const { return m_; }
   size_t unbounded() const { return unbounded_; }
-  size_t bytes() const { return codes_.capacity() + squares_.capacity() * sizeof(int32_t); }
+  size_t bytes() const { return codes_.capacity() + squares_.capacity() * sizeof(int32_t) + fine_.capacity(); }
+  bool has_fine() const { return fine_stride_ > 0; }
 
   // --- by the writer
   EncodedRows encode(const float* x, size_t first, size_t n) const;
@@ -80,7 +91,8 @@ class BoundCodes {
   void truncate(size_t rows);
 
   // --- by readers
-  BoundQuery prepare(const float* x) const;
+  // Of n vectors.
+  void prepare(const float* x, size_t n, BoundQuery* queries) const;
   // Far outside the scale: nearly every row would be kept.
   bool covers(const BoundQuery& query) const { return query.error <= 4 * limit_; }
   // Of rows [from, from + n), from a multiple of kernels::kBlockRows; up to kernels::kTileQueries queries, whose codes
@@ -88,21 +100,35 @@ class BoundCodes {
   void scores(const int8_t* queries, size_t count, size_t from, size_t n, int32_t* out, size_t out_stride) const;
   // Rows with a higher score are farther from the query than `worst`, the distance or inner product of some row.
   int32_t limit(const BoundQuery& query, float worst) const;
+  // By finer codes: rows whose span is above the reach are farther than `worst`.
+  double reach(const BoundQuery& query, float worst) const;
+  double span(const BoundQuery& query, size_t row) const;
+  void prefetch_fine(size_t row) const {
+    for (size_t at = 0; at < fine_stride_; at += 64) __builtin_prefetch(fine_.data() + row * fine_stride_ + at);
+  }
 
  private:
   static size_t blocks(size_t rows) { return (rows + kernels::kBlockRows - 1) / kernels::kBlockRows; }
   uint8_t* at(size_t row) { return codes_.data() + row / kernels::kBlockRows * m_ * kernels::kBlockRows; }
-  // y of n widened vectors, m_ numbers each.
+  const uint8_t* fine_at(size_t row) const { return fine_.data() + row * fine_stride_; }
+  uint8_t* fine_at(size_t row) { return fine_.data() + row * fine_stride_; }
+  // y of n widened vectors, axes() numbers each.
   void project(const float* z, size_t n, float* y) const;
+  size_t axes() const { return m_ + more_; }
+  void set_scales(const float* sample, size_t n);
   double slack(const float* z) const;
-  double encode_one(const float* y, int32_t* levels) const;
   double gamma(size_t n) const;
+  // R, of the proof.
+  double radius(const BoundQuery& query, float worst) const;
 
   Plane plane_;
-  size_t m_;
+  size_t m_;         // axes that are scanned
+  size_t more_ = 0;  // that finer codes have besides
+  size_t fine_stride_ = 0;
   kernels::BlockDots dots_;
+  kernels::CodeDistance distance_;
   double norm_ = 1, frobenius_ = 1;
-  double scale_ = 1;
+  double scale_ = 1, more_scale_ = 1;
   double limit_ = 0;  // rows with a larger error have no bound
   double error_ = 0;  // the largest of a row with one
   double most_ = 0;   // B
@@ -110,6 +136,8 @@ class BoundCodes {
   size_t unbounded_ = 0;
   kernels::AlignedBytes codes_;
   std::vector<int32_t> squares_;
+  // [row][m_ + more_ codes, then, at the end of the stride, what they miss of the row: a float]
+  kernels::AlignedBytes fine_;
 };
 
 }  // namespace quiver

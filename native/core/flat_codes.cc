@@ -2,13 +2,13 @@
 
 #include <faiss/IndexHNSW.h>
 #include <faiss/VectorTransform.h>
-#include <faiss/utils/distances.h>
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include "core/blas.h"
+#include "core/bound_search.h"
 #include "core/crew.h"
 #include "core/trial_queries.h"
 #include "kernels/level.h"
@@ -26,51 +26,13 @@ constexpr int64_t kSample = 4096;
 constexpr size_t kMostForAxes = 1600;
 // Axes that hold this share of the variance are enough; more than this share of all axes are no gain.
 constexpr double kVariance = 0.92, kMostAxes = 0.7;
+// Vectors up to this length are read as soon as finer codes.
+constexpr size_t kLongest = 512, kLine = 64;
 constexpr int64_t kTrials = 16, kTrialK = 10;
-// Rows whose scores are looked at while they are in the cache.
-constexpr int64_t kPiece = 2048;
-// Rows that set the threshold.
-constexpr int64_t kLeastRough = 32;
-// Vectors that are asked for before they are compared.
-constexpr size_t kAhead = 6;
 constexpr int64_t kBatch = 20;
-// Scores that a thread keeps room for between searches.
-constexpr size_t kKeptScores = 1 << 21;
-// Bytes of codes of which a thread reads enough to be worth waking another.
-constexpr int64_t kLeastBytes = 16 << 20;
-
-struct Hit {
-  float score;  // less is nearer
-  int64_t row;
-  bool operator<(const Hit& other) const { return score < other.score || (score == other.score && row < other.row); }
-};
-
-struct Rough {
-  int32_t score;
-  int32_t row;
-  bool operator<(const Rough& other) const { return score < other.score; }
-};
 
 bool is_similarity(const faiss::IndexFlat& index) {
   return index.metric_type == faiss::METRIC_INNER_PRODUCT;
-}
-
-// Calls `take(i)` for scores up to `limit()`, which may fall meanwhile. Most are not: sixteen are looked at together.
-template <typename Limit, typename Take>
-void each_within(const int32_t* scores, int64_t n, const Limit& limit, const Take& take) {
-  int64_t i = 0;
-  for (; i + 16 <= n; i += 16) {
-    const int32_t most = limit();
-    int any = 0;
-    for (int64_t j = 0; j < 16; j++) any |= scores[i + j] <= most ? 1 : 0;
-    if (any == 0) continue;
-    for (int64_t j = i; j < i + 16; j++) {
-      if (scores[j] <= limit()) take(j);
-    }
-  }
-  for (; i < n; i++) {
-    if (scores[i] <= limit()) take(i);
-  }
 }
 
 // Nanoseconds a query, on a machine of 2024: only how they compare matters.
@@ -87,8 +49,23 @@ double by_codes(const faiss::IndexFlat& index, const BoundCodes& codes, double l
   return scan + project + 2000 + looked * (50 + 0.15 * index.d);
 }
 
-// The first main axes, where a few hold nearly all of the variance; else none, for all components as they are.
-std::vector<float> axes_of(const std::vector<float>& sample, size_t width) {
+// How many axes finer codes have besides m of them: they and their error fill whole lines of the cache.
+size_t finer(size_t m, size_t most, size_t width) {
+  if (width <= kLongest) return 0;
+  const size_t all = std::min(3 * m, most) / kLine * kLine;
+  return all > m + sizeof(float) ? all - sizeof(float) - m : 0;
+}
+
+// So that each thread has some, but a few share their reading of the codes.
+int64_t queries_at_once(int64_t n, int threads) {
+  constexpr int64_t kFew = 4;
+  const int64_t each = (n + threads - 1) / threads;
+  return n <= kFew ? n : std::min<int64_t>((each + kFew - 1) / kFew * kFew, kTileQueries);
+}
+
+// The first main axes, where a few hold nearly all of the variance; else none, for all components as they are. Sets how
+// many of them are for the scan.
+std::vector<float> axes_of(const std::vector<float>& sample, size_t width, size_t* scanned) {
   const size_t n = sample.size() / width;
   if (width > kMostForAxes || n < 2 * static_cast<size_t>(kTileQueries)) return {};
   // LAPACK says so on stderr when covariances overflow.
@@ -105,7 +82,8 @@ std::vector<float> axes_of(const std::vector<float>& sample, size_t width) {
   while (m < most && m < pca.eigenvalues.size() && held < kVariance * all) held += std::max(pca.eigenvalues[m++], 0.0f);
   m = std::max<size_t>((m + 31) / 32 * 32, 32);
   if (!(all > 0) || held < kVariance * all || m > most) return {};
-  std::vector<float> matrix(pca.A.begin(), pca.A.begin() + static_cast<int64_t>(m * width));
+  *scanned = m;
+  std::vector<float> matrix(pca.A.begin(), pca.A.begin() + static_cast<int64_t>((m + finer(m, most, width)) * width));
   const bool sound = std::all_of(matrix.begin(), matrix.end(), [](float value) { return std::isfinite(value); });
   return sound ? matrix : std::vector<float>();
 }
@@ -136,43 +114,11 @@ Plane plane_of(const faiss::IndexFlat& index, std::vector<float>& sample) {
     for (size_t j = 0; j < width; j++) sums[j] += wide[i * width + j];
   }
   for (size_t j = 0; j < width; j++) plane.center[j] = static_cast<float>(sums[j] / static_cast<double>(n));
-  plane.matrix = axes_of(wide, width);
+  plane.matrix = axes_of(wide, width, &plane.scanned);
   return plane;
 }
 
-class Scorer {
- public:
-  Scorer(const faiss::IndexFlat& index, const float* query)
-      : x_(index.get_xb()), query_(query), d_(static_cast<size_t>(index.d)), descending_(is_similarity(index)) {}
-  // Gives hits their scores.
-  void score(std::vector<Hit>& hits, size_t from) const {
-    for (size_t i = from; i < std::min(hits.size(), from + kAhead); i++) prefetch(hits[i].row);
-    for (size_t i = from; i < hits.size(); i++) {
-      if (i + kAhead < hits.size()) prefetch(hits[i + kAhead].row);
-      const float* row = x_ + static_cast<size_t>(hits[i].row) * d_;
-      hits[i].score = descending_ ? -faiss::fvec_inner_product(query_, row, d_) : faiss::fvec_L2sqr(query_, row, d_);
-    }
-  }
-
- private:
-  void prefetch(int64_t row) const {
-    const float* at = x_ + static_cast<size_t>(row) * d_;
-    for (size_t j = 0; j < d_; j += 16) __builtin_prefetch(at + j);
-  }
-  const float* x_;
-  const float* query_;
-  size_t d_;
-  bool descending_;
-};
-
 }  // namespace
-
-struct FlatCodes::Tile {
-  const faiss::IndexFlat& index;
-  int64_t k;
-  int threads;  // for this one tile
-  const Allowed& allowed;
-};
 
 bool FlatCodes::suits(const faiss::Index& index) {
   if (kernels::level() == kernels::Level::kOff) return false;
@@ -232,103 +178,27 @@ bool FlatCodes::gains(const faiss::IndexFlat& index, int64_t n, int64_t k) const
   return by_codes(index, codes_, all, batch) < 0.8 * by_floats(index, batch);
 }
 
-void FlatCodes::search_tile(const Tile& tile, int64_t count, const BoundQuery* queries, const float* x, int64_t* rows,
-                            float* distances) const {
-  thread_local std::vector<int32_t> room;
-  const int64_t n = this->rows(), stride = (n + kPiece - 1) / kPiece * kPiece, k = tile.k;
-  if (room.size() < static_cast<size_t>(stride * count)) room.resize(static_cast<size_t>(stride * count));
-  int32_t* scores = room.data();
-  std::vector<int8_t> codes;
-  for (int64_t q = 0; q < count; q++) codes.insert(codes.end(), queries[q].codes.begin(), queries[q].codes.end());
-  const auto wanted = static_cast<size_t>(std::max(kLeastRough, 2 * k));
-  // First pass: scores of all rows, and the best of each part.
-  const bool shared = tile.threads > 1 && n * static_cast<int64_t>(codes_.width()) >= kLeastBytes;
-  const int64_t parts = shared ? 2 * tile.threads : 1, pieces = stride / kPiece;
-  std::vector<std::vector<Rough>> best(static_cast<size_t>(parts * count));
-  run_in_parts(parts, tile.threads, [&](int64_t part) {
-    for (int64_t piece = pieces * part / parts; piece < pieces * (part + 1) / parts; piece++) {
-      const int64_t from = piece * kPiece, some = std::min(kPiece, n - from);
-      codes_.scores(codes.data(), static_cast<size_t>(count), static_cast<size_t>(from), static_cast<size_t>(some),
-                    scores + from, static_cast<size_t>(stride));
-      for (int64_t q = 0; q < count; q++) {
-        auto& heap = best[static_cast<size_t>(part * count + q)];
-        const int32_t* at = scores + q * stride + from;
-        const auto most = [&] { return heap.size() < wanted ? BoundCodes::kNoScore - 1 : heap.front().score - 1; };
-        each_within(at, some, most, [&](int64_t i) {
-          // Rows without a bound come with the second pass.
-          if (at[i] < BoundCodes::kLeastScore || (tile.allowed && !tile.allowed(from + i))) return;
-          if (heap.size() == wanted) {
-            std::pop_heap(heap.begin(), heap.end());
-            heap.pop_back();
-          }
-          heap.push_back({at[i], static_cast<int32_t>(from + i)});
-          std::push_heap(heap.begin(), heap.end());
-        });
-      }
-    }
-  });
-  std::vector<Hit> hits;
-  for (int64_t q = 0; q < count; q++) {
-    const Scorer scorer(tile.index, x + q * tile.index.d);
-    int32_t* at = scores + q * stride;
-    hits.clear();
-    for (int64_t part = 0; part < parts; part++) {
-      for (const Rough& one : best[static_cast<size_t>(part * count + q)]) {
-        at[one.row] = BoundCodes::kNoScore;
-        hits.push_back({0, one.row});
-      }
-    }
-    for (int64_t row = n; row < tile.index.ntotal; row++) {
-      if (!tile.allowed || tile.allowed(row)) hits.push_back({0, row});
-    }
-    scorer.score(hits, 0);
-    // Second pass: all rows that may be as near as the k-th of these.
-    int32_t limit = BoundCodes::kNoScore - 1;
-    if (hits.size() >= static_cast<size_t>(k)) {
-      std::nth_element(hits.begin(), hits.begin() + k - 1, hits.end());
-      const float worst = hits[static_cast<size_t>(k - 1)].score;
-      limit = codes_.limit(queries[q], is_similarity(tile.index) ? -worst : worst);
-    }
-    const size_t first = hits.size();
-    each_within(
-        at, n, [&] { return limit; },
-        [&](int64_t row) {
-          if (!tile.allowed || tile.allowed(row)) hits.push_back({0, row});
-        });
-    scorer.score(hits, first);
-    asked_.fetch_add(1, std::memory_order_relaxed);
-    looked_.fetch_add(static_cast<int64_t>(hits.size()), std::memory_order_relaxed);
-    const size_t found = std::min(hits.size(), static_cast<size_t>(k));
-    std::partial_sort(hits.begin(), hits.begin() + static_cast<int64_t>(found), hits.end());
-    const float sign = is_similarity(tile.index) ? -1.0f : 1.0f;
-    for (size_t i = 0; i < static_cast<size_t>(k); i++) {
-      rows[static_cast<size_t>(q * k) + i] = i < found ? hits[i].row : -1;
-      distances[static_cast<size_t>(q * k) + i] =
-          sign * (i < found ? hits[i].score : std::numeric_limits<float>::infinity());
-    }
-  }
-  if (room.size() > kKeptScores) std::vector<int32_t>().swap(room);
-}
-
 bool FlatCodes::search(const faiss::IndexFlat& index, int64_t n, const float* x, int64_t k, int threads,
                        const Allowed& allowed, int64_t* rows, float* distances) const {
-  constexpr int64_t kMany = kTileQueries;
-  const int64_t d = index.d, tiles = (n + kMany - 1) / kMany;
+  const int64_t d = index.d, at_once = queries_at_once(n, threads), tiles = (n + at_once - 1) / at_once;
   std::vector<BoundQuery> queries(static_cast<size_t>(n));
   std::atomic<bool> covered{true};
-  const auto of_tile = [&](int64_t tile) { return std::min(kMany, n - tile * kMany); };
+  const auto of_tile = [&](int64_t tile) { return std::min(at_once, n - tile * at_once); };
   run_in_parts(tiles, threads, [&](int64_t tile) {
-    for (int64_t q = tile * kMany; q < tile * kMany + of_tile(tile); q++) {
-      queries[static_cast<size_t>(q)] = codes_.prepare(x + q * d);
-      if (!codes_.covers(queries[static_cast<size_t>(q)])) covered = false;
+    const int64_t q = tile * at_once;
+    BoundQuery* its = queries.data() + q;
+    codes_.prepare(x + q * d, static_cast<size_t>(of_tile(tile)), its);
+    if (!std::all_of(its, its + of_tile(tile), [&](const BoundQuery& one) { return codes_.covers(one); })) {
+      covered = false;
     }
   });
   if (!covered) return false;
-  const Tile tile{index, k, tiles == 1 ? threads : 1, allowed};
-  run_in_parts(tiles, threads, [&](int64_t t) {
-    const int64_t q = t * kMany;
-    search_tile(tile, of_tile(t), queries.data() + q, x + q * d, rows + q * k, distances + q * k);
+  const BoundSearch search{codes_, index, k, tiles == 1 ? threads : 1, allowed};
+  run_in_parts(tiles, threads, [&](int64_t tile) {
+    const int64_t q = tile * at_once;
+    looked_ += search_by_bound(search, of_tile(tile), queries.data() + q, x + q * d, rows + q * k, distances + q * k);
   });
+  asked_ += n;
   return true;
 }
 

@@ -60,11 +60,8 @@ class FlatCodes {
               int64_t* rows, float* distances) const;
 
  private:
-  struct Tile;
   bool gains(const faiss::IndexFlat& index, int64_t n, int64_t k) const;
   explicit FlatCodes(BoundCodes codes) : codes_(std::move(codes)) {}
-  void search_tile(const Tile& tile, int64_t count, const BoundQuery* queries, const float* x, int64_t* rows,
-                   float* distances) const;
 
   BoundCodes codes_;
   bool serving_ = false;

@@ -1,10 +1,15 @@
 #include "core/writer.h"
 
 #include <faiss/IndexIVFFastScan.h>
+#include <faiss/IndexIVFPQ.h>
+#include <faiss/IndexPreTransform.h>
+#include <faiss/invlists/InvertedLists.h>
 
 #include <algorithm>
 #include <chrono>
+#include <memory>
 #include <mutex>
+#include <typeinfo>
 #include <utility>
 #include <vector>
 
@@ -93,6 +98,15 @@ class SliceSize {
  public:
   int64_t next(int64_t left) const { return std::min(left, size_); }
   void learn(int64_t n, Clock::duration took) {
+    const bool fewer = n < last_n_, no_sooner = 4 * took > 3 * last_took_;
+    const int64_t before = last_n_;
+    last_n_ = n;
+    last_took_ = took;
+    if (took > kSlice && fewer && no_sooner) {
+      // What it costs to begin: even fewer would each pay that.
+      size_ = before;
+      return;
+    }
     const double ratio = std::chrono::duration<double>(kSlice) / std::max(took, Clock::duration(1000));
     size_ =
         std::clamp<int64_t>(static_cast<int64_t>(static_cast<double>(n) * std::min(ratio, 4.0)), 1, Writer::kMaxSlice);
@@ -100,7 +114,28 @@ class SliceSize {
 
  private:
   int64_t size_ = kFirstSlice;
+  int64_t last_n_ = 0;
+  Clock::duration last_took_{};
 };
+
+// The codes of vectors can be made without the lock, and it pays: product quantizers with long parts compare by BLAS,
+// which takes milliseconds to begin.
+bool is_coded_aside(const faiss::IndexIVF& lists) {
+  return typeid(lists) == typeid(faiss::IndexIVFPQ);
+}
+
+// As add_core(), of codes.
+void add_codes(faiss::IndexIVF& lists, int64_t n, const faiss::idx_t* numbers, const uint8_t* codes) {
+  for (int64_t i = 0; i < n; i++) {
+    const faiss::idx_t row = lists.ntotal + i, list = numbers[i];
+    size_t place = 0;
+    if (list >= 0) {
+      place = lists.invlists->add_entry(static_cast<size_t>(list), row, codes + static_cast<size_t>(i) * lists.code_size);
+    }
+    lists.direct_map.add_single_id(row, list, place);
+  }
+  lists.ntotal += n;
+}
 
 }  // namespace
 
@@ -135,8 +170,9 @@ void Writer::reserve(int64_t n, bool named) {
 int64_t Writer::append(int64_t n, const float* x, const Commit& commit) {
   if (n <= 0) return 0;  // a rebuild whose rows were all removed meanwhile
   if (auto* graph = as_hnsw(body_.index.get())) return append_graph(*graph, n, x, commit);
-  if (auto* lists = as_ivf(body_.index.get())) {
-    if (dynamic_cast<faiss::IndexIVFFastScan*>(lists) == nullptr) return append_lists(*lists, n, x, commit);
+  auto* chain = dynamic_cast<faiss::IndexPreTransform*>(body_.index.get());
+  if (auto* lists = as_ivf(chain != nullptr ? chain->index : body_.index.get())) {
+    if (dynamic_cast<faiss::IndexIVFFastScan*>(lists) == nullptr) return append_lists(*lists, chain, n, x, commit);
   }
   return append_whole(n, x, commit);
 }
@@ -168,32 +204,47 @@ int64_t Writer::append_whole(int64_t n, const float* x, const Commit& commit) {
   return done;
 }
 
-int64_t Writer::append_lists(faiss::IndexIVF& lists, int64_t n, const float* x, const Commit& commit) {
-  // FAISS numbers the entries on from ntotal, which is what rows are. The assignment reads only the quantizer, which
-  // does not change.
-  constexpr int64_t kAssignBlock = 4096;
+int64_t Writer::append_lists(faiss::IndexIVF& lists, faiss::IndexPreTransform* chain, int64_t n, const float* x,
+                             const Commit& commit) {
+  // FAISS numbers the entries on from ntotal, which is what rows are. Transforms, the assignment and codes read only
+  // what does not change.
+  constexpr int64_t kBlock = 4096;
   SliceSize slice;
-  std::vector<faiss::idx_t> assigned(static_cast<size_t>(std::min(n, kAssignBlock)));
-  ListEnds ends(&lists, assigned.size());
+  const auto block = static_cast<size_t>(std::min(n, kBlock));
+  std::vector<faiss::idx_t> assigned(block);
+  std::vector<uint8_t> codes(is_coded_aside(lists) ? block * lists.code_size : 0);
+  ListEnds ends(&lists, block);
   int64_t done = 0;
   while (done < n && !ticket_.aborted()) {
-    const int64_t from = done, to = std::min(n, from + kAssignBlock);
-    lists.quantizer->assign(to - from, x + from * lists.d, assigned.data());
+    const int64_t from = done, to = std::min(n, from + kBlock);
+    const float* its = x + from * body_.index->d;
+    std::unique_ptr<const float[]> turned;
+    if (chain != nullptr && !chain->chain.empty()) {
+      turned.reset(chain->apply_chain(to - from, its));
+      its = turned.get();
+    }
+    lists.quantizer->assign(to - from, its, assigned.data());
+    if (!codes.empty()) lists.encode_vectors(to - from, its, assigned.data(), codes.data());
     while (done < to && !ticket_.aborted()) {
-      const int64_t m = slice.next(to - done);
+      const int64_t m = slice.next(to - done), at = done - from;
       const auto start = Clock::now();
       {
         std::lock_guard<FairLock> hold(lock_);
-        const faiss::idx_t* numbers = assigned.data() + (done - from);
+        const faiss::idx_t* numbers = assigned.data() + at;
         const int64_t rows = lists.ntotal;
         ends.note(numbers, static_cast<size_t>(m));
         try {
-          lists.add_core(m, x + done * lists.d, nullptr, numbers);
+          if (codes.empty()) {
+            lists.add_core(m, its + at * lists.d, nullptr, numbers);
+          } else {
+            add_codes(lists, m, numbers, codes.data() + static_cast<size_t>(at) * lists.code_size);
+          }
         } catch (...) {
           lists.ntotal = rows;
           ends.cut();
           throw;
         }
+        body_.index->ntotal = lists.ntotal;
         commit(done, m);
       }
       slice.learn(m, Clock::now() - start);

@@ -1,8 +1,11 @@
 // Adds vectors to an index that others search at the same time.
 //
 // FAISS allows no search during an add, so a writer holds the lock for slices of a few milliseconds and lets waiting
-// readers in between. What can be done without the lock (room for all the vectors, IVF's assignment to lists) is.
+// readers in between. What can be done without the lock (room for all the vectors, transforms, IVF's assignment to lists and
+// most of its codes) is.
 #pragma once
+
+#include <faiss/IndexPreTransform.h>
 
 #include <cstdint>
 #include <functional>
@@ -36,7 +39,9 @@ class Writer {
  private:
   int64_t append_graph(faiss::IndexHNSW& graph, int64_t n, const float* x, const Commit& commit);
   void store(faiss::IndexHNSW& graph, int64_t first, int64_t n, const float* x, const Commit& commit);
-  int64_t append_lists(faiss::IndexIVF& lists, int64_t n, const float* x, const Commit& commit);
+  // `chain`: the transforms that stand before the lists, or null.
+  int64_t append_lists(faiss::IndexIVF& lists, faiss::IndexPreTransform* chain, int64_t n, const float* x,
+                       const Commit& commit);
   int64_t append_whole(int64_t n, const float* x, const Commit& commit);
   void slice_done(int64_t done) const {
     if (on_slice) on_slice(done);

@@ -108,16 +108,14 @@ __attribute__((target("avx512f,avx512bw,avx512vl,avx512vnni"))) void block_dots_
                                                                                      const int32_t* squares,
                                                                                      const int8_t* queries, size_t n,
                                                                                      int32_t* out, size_t out_stride) {
-  switch (n) {
-    case 1:
-      return tile_vnni<1>(codes, m, blocks, squares, queries, out, out_stride);
-    case 2:
-      return tile_vnni<2>(codes, m, blocks, squares, queries, out, out_stride);
-    case 3:
-      return tile_vnni<3>(codes, m, blocks, squares, queries, out, out_stride);
-    default:
-      return tile_vnni<4>(codes, m, blocks, squares, queries, out, out_stride);
+  for (; n >= 4; n -= 4) {
+    tile_vnni<4>(codes, m, blocks, squares, queries, out, out_stride);
+    queries += 4 * m;
+    out += 4 * out_stride;
   }
+  if (n == 1) tile_vnni<1>(codes, m, blocks, squares, queries, out, out_stride);
+  if (n == 2) tile_vnni<2>(codes, m, blocks, squares, queries, out, out_stride);
+  if (n == 3) tile_vnni<3>(codes, m, blocks, squares, queries, out, out_stride);
 }
 
 }  // namespace levels
@@ -125,7 +123,7 @@ __attribute__((target("avx512f,avx512bw,avx512vl,avx512vnni"))) void block_dots_
 BlockDots block_dots() {
   switch (level()) {
     case Level::kV4:
-      return levels::block_dots_vnni;
+      return has_tiles() ? levels::block_dots_tiles : levels::block_dots_vnni;
     case Level::kV3:
       return levels::block_dots_avx2;
     default:

@@ -1,7 +1,8 @@
-// Dot products of up to four queries with all rows of a block of 16: the work of a scan over 8-bit codes.
+// Dot products of up to 16 queries with all rows of a block of 16: the work of a scan over 8-bit codes.
 //
 // Rows lie in blocks of 16, four components of each at a time: [block][m / 4][16 rows][4 bytes]. So a register holds
-// the same components of 16 rows, and what it sums up needs no adding across in the end.
+// the same components of 16 rows, and what it sums up needs no adding across in the end. For the CPU's matrix unit a
+// block is a tile as it lies there.
 #pragma once
 
 #include <cstddef>
@@ -10,7 +11,7 @@
 namespace quiver::kernels {
 
 inline constexpr size_t kBlockRows = 16;
-inline constexpr size_t kTileQueries = 4;
+inline constexpr size_t kTileQueries = 16;
 // Twice a dot product and a row's squares stay within 32 bits.
 inline constexpr size_t kMaxBlockDim = 8192;
 
@@ -26,6 +27,8 @@ namespace levels {
 void block_dots_plain(const uint8_t*, size_t, size_t, const int32_t*, const int8_t*, size_t, int32_t*, size_t);
 void block_dots_avx2(const uint8_t*, size_t, size_t, const int32_t*, const int8_t*, size_t, int32_t*, size_t);
 void block_dots_vnni(const uint8_t*, size_t, size_t, const int32_t*, const int8_t*, size_t, int32_t*, size_t);
+// Only where has_tiles().
+void block_dots_tiles(const uint8_t*, size_t, size_t, const int32_t*, const int8_t*, size_t, int32_t*, size_t);
 }  // namespace levels
 
 }  // namespace quiver::kernels

@@ -1,6 +1,7 @@
 #include "kernels/block_dots.h"
 
 #include "kernels/aligned.h"
+#include "kernels/level.h"
 #include "test/support.h"
 
 namespace quiver::test {
@@ -14,7 +15,8 @@ TEST(BlockDots, AreTheSameAtEveryLevel) {
   if (__builtin_cpu_supports("avx512vnni") != 0 && __builtin_cpu_supports("avx512bw") != 0) {
     levels.push_back(kernels::levels::block_dots_vnni);
   }
-  for (const size_t m : {4u, 8u, 60u, 128u, 1100u, 8192u}) {
+  if (kernels::has_tiles()) levels.push_back(kernels::levels::block_dots_tiles);
+  for (const size_t m : {4u, 8u, 60u, 96u, 128u, 1100u, 8192u}) {
     for (const size_t blocks : {1u, 2u, 5u}) {
       for (size_t n = 1; n <= kernels::kTileQueries; n++) {
         const size_t rows = blocks * kernels::kBlockRows, stride = rows + 3;

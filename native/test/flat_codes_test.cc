@@ -99,7 +99,7 @@ class FlatCodesData : public ::testing::TestWithParam<std::tuple<faiss::MetricTy
 
 TEST_P(FlatCodesData, FindsWhatFloatsFind) {
   const auto [metric, dim] = GetParam();
-  constexpr int64_t kRows = 2701, kQueries = 5;
+  constexpr int64_t kRows = 2701, kQueries = 9;
   Random random(700 + static_cast<uint64_t>(dim));
   using Change = std::function<void(std::vector<float>&, std::vector<float>&)>;
   const auto scaled = [](float by) {
@@ -169,7 +169,7 @@ TEST_P(FlatCodesData, FindsWhatFloatsFind) {
 
 INSTANTIATE_TEST_SUITE_P(Kinds, FlatCodesData,
                          ::testing::Combine(::testing::Values(faiss::METRIC_L2, faiss::METRIC_INNER_PRODUCT),
-                                            ::testing::Values(1, 3, 17, 64, 129, 385)));
+                                            ::testing::Values(1, 3, 17, 64, 129, 385, 600)));
 
 TEST(FlatCodes, LookAtFewVectorsWhereFewAxesHoldNearlyAll) {
   Random random(720);
@@ -185,6 +185,26 @@ TEST(FlatCodes, LookAtFewVectorsWhereFewAxesHoldNearlyAll) {
     expect_same(index, *codes, queries, 10, "approved");
     EXPECT_LT(codes->looked(), 1500);
   }
+}
+
+TEST(FlatCodes, OfLongVectorsLeaveOutMoreByFinerOnes) {
+  Random random(723);
+  // Half of the variance is in axes that are not scanned.
+  const auto mixed = [&](int64_t n) {
+    auto x = low_rank(random, n, 600, 16);
+    const auto more = low_rank(random, n, 600, 100);
+    for (size_t i = 0; i < x.size(); i++) x[i] += 0.12f * more[i];
+    return x;
+  };
+  auto x = mixed(20020);
+  const std::vector<float> queries(x.end() - 20 * 600, x.end());
+  faiss::IndexFlat index(600);
+  index.add(20000, x.data());
+  auto codes = codes_of(index, 20000);
+  EXPECT_GT(codes->bytes(), 20000 * 2 * codes->width());
+  expect_same(index, *codes, queries, 10, "finer");
+  RecordProperty("looked", std::to_string(codes->looked()));
+  EXPECT_LT(codes->looked(), 200);
 }
 
 TEST(FlatCodes, AreNotApprovedWhereNoBoundHelps) {
