@@ -17,11 +17,11 @@ namespace quiver {
 namespace {
 
 // Rows whose scores are looked at while they are in the cache.
-constexpr int64_t kPiece = 1024;
+constexpr int64_t kPiece = 2048;
 // The best rows by their codes, of which the nearest are likely some.
 constexpr int64_t kLeastRough = 32;
 // The limit is set anew when so many times the rows have been seen.
-constexpr int64_t kGrowth = 8;
+constexpr int64_t kGrowth = 2;
 // Vectors, and codes, that are asked for before they are compared.
 constexpr size_t kAhead = 6, kFineAhead = 16;
 // Bytes of codes of which a thread reads enough to be worth waking another.
