@@ -5,7 +5,7 @@
 import { Index, system, type GpuIndex } from '../lib/index.js';
 import { gpuDevice } from '../src/cli/doctor/search.js';
 import { benchData, recallOf, type Data } from './support/data.js';
-import { K } from './support/indexes.js';
+import { codesOf, K } from './support/indexes.js';
 import { ratioCell, type Benchmark, type Context, type Outcome } from './support/report.js';
 import { alternate, rate, speedRatio, timedAsync } from './support/rounds.js';
 import { spread, type Spread } from './support/statistics.js';
@@ -71,6 +71,7 @@ async function measure(kind: Kind, data: Data, truth: ArrayLike<number>, context
     const copied = await repeatedly(context.rounds, () => index.toGpu());
     gpu = copied.made;
     const copy = gpu;
+    if (kind === 'flat') await codesOf(index, data);
     context.say(`${kind}: searching`);
     const times = await alternate(
       [

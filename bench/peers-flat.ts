@@ -6,11 +6,10 @@
 import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Index, system } from '../lib/index.js';
 import { recallOf } from './support/data.js';
 import { GRAPH_DATA, type GraphData } from './support/graph-data.js';
-import { K } from './support/indexes.js';
+import { codesOf, K } from './support/indexes.js';
 import { pythonWith } from '../test/support/python.js';
 import { startPython } from './support/python.js';
 import { atLeast, ratioCell, type Benchmark, type Context, type Goal, type Outcome } from './support/report.js';
@@ -23,8 +22,6 @@ const SINGLE_GOAL = 15;
 const BATCHES = [1, 1000];
 /** Numbers of an index past which batches take minutes, with Python. */
 const MOST_FOR_BATCHES = 1e8;
-/** Exact searches after which an index has made its codes, if they pay. */
-const WARM_UP = 500;
 const KERNELS = ['Haswell', 'SkylakeX', 'Cooperlake', 'Zen'];
 
 interface Case {
@@ -137,9 +134,7 @@ async function measureData(python: string, data: GraphData, known: string | unde
   await writeFile(files.queries, data.queries);
   const index = await Index.create({ dim: data.dim, metric: data.metric === 'l2' ? 'l2' : 'ip', type: 'flat' });
   await index.add(data.base);
-  await index.search(data.queries.subarray(0, Math.min(WARM_UP * data.dim, data.queries.length)), K);
-  // Codes come in the background, where they pay.
-  for (let i = 0; i < 200 && index.stats().derivedBytes === 0; i++) await sleep(100);
+  await codesOf(index, data);
   const kernel = known ?? (await bestKernel(python, data, files));
   const peers: [Peer, Peer] = [await peer(python, undefined, data, files), await peer(python, kernel, data, files)];
   try {

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Index } from '../../lib/index.js';
 import type { IndexOptions } from '../../lib/index.js';
 import { benchData } from './data.js';
@@ -22,6 +23,14 @@ export function kindOptions(kind: Kind, dim: number): IndexOptions {
 
 export async function loadBase(context: Context): Promise<Data> {
   return benchData(context.quick ? QUICK_COUNT : undefined);
+}
+
+const WARM_UP = 500;
+
+/** Asks until the codes of exact search have come, where they pay: they are made in the background. */
+export async function codesOf(index: Index, { dim, queries }: Pick<Data, 'dim' | 'queries'>): Promise<void> {
+  await index.search(queries.subarray(0, Math.min(WARM_UP * dim, queries.length)), K);
+  for (let i = 0; i < 200 && index.stats().derivedBytes === 0; i++) await sleep(100);
 }
 
 /** The FAISS file of one kind over the base vectors. */

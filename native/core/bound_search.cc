@@ -119,10 +119,12 @@ class Part {
 
   // Scores of rows [from, from + n).
   void take(const int32_t* scores, int64_t from, int64_t n, kernels::NextWithin next) {
-    each_within(scores, n, next, [&] { return most(); }, [&](int32_t score, int64_t i) {
-      // Those without a bound are kept below.
-      if (score >= BoundCodes::kLeastScore && query_.may_be(from + i)) put(score, from + i);
-    });
+    each_within(
+        scores, n, next, [&] { return most(); },
+        [&](int32_t score, int64_t i) {
+          // Those without a bound are kept below.
+          if (score >= BoundCodes::kLeastScore && query_.may_be(from + i)) put(score, from + i);
+        });
     seen_ += n;
     const bool first = query_.limit() == BoundCodes::kNoScore - 1;
     if (best_.size() >= static_cast<size_t>(k_) && (first || seen_ >= next_look_)) {
@@ -130,9 +132,11 @@ class Part {
       next_look_ = kGrowth * seen_;
     }
     const int32_t limit = query_.limit();
-    each_within(scores, n, next, [&] { return limit; }, [&](int32_t score, int64_t i) {
-      if (query_.may_be(from + i)) kept_.push_back({score, static_cast<int32_t>(from + i)});
-    });
+    each_within(
+        scores, n, next, [&] { return limit; },
+        [&](int32_t score, int64_t i) {
+          if (query_.may_be(from + i)) kept_.push_back({score, static_cast<int32_t>(from + i)});
+        });
   }
 
   // Compares the k best by their codes.
@@ -247,8 +251,8 @@ int64_t finish(const BoundSearch& search, Query& query, const std::vector<Part*>
       candidates[i].key = codes.span(query.bound(), static_cast<size_t>(candidates[i].row));
     }
     look_at_nearest(
-        query, candidates, static_cast<size_t>(search.k), [&](float worst) { return codes.reach(query.bound(), worst); },
-        hits);
+        query, candidates, static_cast<size_t>(search.k),
+        [&](float worst) { return codes.reach(query.bound(), worst); }, hits);
   } else {
     look_at_nearest(
         query, candidates, static_cast<size_t>(std::max(kLeastRough, 2 * search.k)),

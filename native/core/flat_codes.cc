@@ -7,7 +7,6 @@
 #include <cmath>
 #include <limits>
 
-#include "core/blas.h"
 #include "core/bound_search.h"
 #include "core/crew.h"
 #include "core/trial_queries.h"
@@ -72,7 +71,6 @@ std::vector<float> axes_of(const std::vector<float>& sample, size_t width, size_
   double squares = 0;
   for (const float value : sample) squares += static_cast<double>(value) * value;
   if (!(squares < 1e36)) return {};
-  const OneThread alone;
   const auto most = static_cast<size_t>(static_cast<double>(width) * kMostAxes);
   faiss::PCAMatrix pca(static_cast<int>(width), static_cast<int>(most));
   pca.train(static_cast<faiss::idx_t>(n), sample.data());

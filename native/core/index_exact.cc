@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/background.h"
+#include "core/blas.h"
 #include "core/error.h"
 #include "core/flat_codes.h"
 #include "core/index_state.h"
@@ -57,6 +58,8 @@ void IndexState::derive_exact(const std::shared_ptr<Background>& work) {
 
 // True when there is more to do. Nobody else writes meanwhile; readers may go on but for the moments of the lock.
 bool IndexState::derive_exact_slice() {
+  // The cores are likely busy with the searches that asked for this.
+  const OneThread alone;
   const faiss::IndexFlat* flat = FlatCodes::vectors_of(*body_.index);
   if (flat == nullptr || !FlatCodes::suits(*flat)) return false;
   const auto put = [&](std::unique_ptr<FlatCodes> fresh) {

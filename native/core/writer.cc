@@ -130,7 +130,8 @@ void add_codes(faiss::IndexIVF& lists, int64_t n, const faiss::idx_t* numbers, c
     const faiss::idx_t row = lists.ntotal + i, list = numbers[i];
     size_t place = 0;
     if (list >= 0) {
-      place = lists.invlists->add_entry(static_cast<size_t>(list), row, codes + static_cast<size_t>(i) * lists.code_size);
+      place =
+          lists.invlists->add_entry(static_cast<size_t>(list), row, codes + static_cast<size_t>(i) * lists.code_size);
     }
     lists.direct_map.add_single_id(row, list, place);
   }

@@ -1,8 +1,8 @@
 // Adds vectors to an index that others search at the same time.
 //
 // FAISS allows no search during an add, so a writer holds the lock for slices of a few milliseconds and lets waiting
-// readers in between. What can be done without the lock (room for all the vectors, transforms, IVF's assignment to lists and
-// most of its codes) is.
+// readers in between. What can be done without the lock (room for all the vectors, transforms, IVF's assignment to
+// lists and most of its codes) is.
 #pragma once
 
 #include <faiss/IndexPreTransform.h>

@@ -9,8 +9,8 @@ enum class Level { kOff, kV2, kV3, kV4 };
 // Found once, at the first call.
 Level level();
 
-// Whether the CPU multiplies whole tiles of bytes (AMX) and the kernel lets this process do so. Asked once: from then on
-// a thread of this process that has a signal stack of its own needs one that such tiles fit, as AT_MINSIGSTKSZ says.
+// Whether the CPU multiplies whole tiles of bytes (AMX) and the kernel lets this process do so. Asked once: from then
+// on a thread of this process that has a signal stack of its own needs one that such tiles fit, as AT_MINSIGSTKSZ says.
 bool has_tiles();
 
 }  // namespace quiver::kernels
