@@ -8,6 +8,7 @@ import { Ground, open, ready } from './graph/measure.js';
 import { K, M, OURS } from './graph/setting.js';
 import { startAll, System, versionsOf, type Launcher } from './graph/system.js';
 import { recallOf } from './support/data.js';
+import { codesOfOpened } from './support/indexes.js';
 import { GRAPH_DATA, shapeOf, type GraphData } from './support/graph-data.js';
 import { atLeast, atMost, ratioCell, type Benchmark, type Context, type Goal, type Outcome } from './support/report.js';
 import { alternate, rate, speedRatio } from './support/rounds.js';
@@ -140,6 +141,7 @@ async function stated(data: GraphData, context: Context): Promise<Stated> {
   const file = await fileOf(said.factory, ground, launcher, kind);
   const opened = await open(launcher, ground, 64, file);
   const index = await Index.open(file);
+  await codesOfOpened(index);
   const { bytes } = index.stats();
   await index.close();
   return {

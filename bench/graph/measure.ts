@@ -152,6 +152,7 @@ export async function open(
       const before = await peer.number('resident');
       const seconds = await peer.number('open', file);
       const first = await peer.number('first', ef, K);
+      if (peer.ours) await peer.ask('settled');
       return { seconds, first, bytes: (await peer.number('resident')) - before };
     });
   } finally {

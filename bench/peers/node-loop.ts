@@ -136,6 +136,7 @@ const byName: Record<string, (...words: string[]) => unknown> = {
     return sizeOf(file);
   },
   open: (file = '', how) => seconds(() => library.open(file, space, how === 'mapped')),
+  settled: async () => (await library.settled?.(), 'settled'),
   about: () => library.about,
 };
 

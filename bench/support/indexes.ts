@@ -33,6 +33,12 @@ export async function codesOf(index: Index, { dim, queries }: Pick<Data, 'dim' |
   for (let i = 0; i < 200 && index.stats().derivedBytes === 0; i++) await sleep(100);
 }
 
+/** Waits for the codes of an index that was just opened, by which its graph is walked: they are made in the background. */
+export async function codesOfOpened(index: Index): Promise<void> {
+  const { bytes, mapped } = index.stats();
+  for (let i = 0; i < 200 && !mapped && index.stats().bytes === bytes; i++) await sleep(100);
+}
+
 /** The FAISS file of one kind over the base vectors. */
 export async function indexFile(kind: Kind, data: Data, context: Context): Promise<string> {
   const file = join(context.folder, `${kind}.faiss`);

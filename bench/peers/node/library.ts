@@ -23,6 +23,8 @@ export interface Library {
   save: (file: string) => Promise<void>;
   /** @param mapped where the library knows more than one way */
   open: (file: string, space: Space, mapped?: boolean) => Promise<void>;
+  /** When what it makes in the background is there. Only on libraries that do so. */
+  settled?: () => Promise<void>;
 }
 
 export function rows(x: Float32Array, dim: number): Float32Array[] {

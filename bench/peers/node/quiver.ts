@@ -1,5 +1,6 @@
 /** Ours, by the calls that its users have. */
 import { configure, Index, system } from '../../../lib/index.js';
+import { codesOfOpened } from '../../support/indexes.js';
 import type { Filter } from '../../../lib/types.js';
 import { needed, type Library, type Space } from './library.js';
 
@@ -41,5 +42,8 @@ export class Quiver implements Library {
   }
   async open(file: string, _: Space, mmap = false): Promise<void> {
     this.#index = await Index.open(file, { mmap });
+  }
+  settled(): Promise<void> {
+    return codesOfOpened(needed(this.#index));
   }
 }
