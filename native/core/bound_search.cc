@@ -212,8 +212,8 @@ void look_at_nearest(const Query& query, std::vector<Candidate>& candidates, siz
   if (first < candidates.size()) {
     std::nth_element(candidates.begin(), candidates.begin() + static_cast<int64_t>(first), candidates.end());
   }
-  for (size_t from = 0; from < candidates.size(); from = first) {
-    const size_t to = from == 0 ? first : candidates.size(), known = hits.size();
+  const auto look = [&](size_t from, size_t to) {
+    const size_t known = hits.size();
     float worst;
     const double most = query.worst_of(hits, &worst) ? limit(worst) : std::numeric_limits<double>::infinity();
     for (size_t i = from; i < to; i++) {
@@ -221,8 +221,9 @@ void look_at_nearest(const Query& query, std::vector<Candidate>& candidates, siz
       if (!(candidates[i].key > most)) hits.push_back({0, candidates[i].row});
     }
     query.look_at(hits, known);
-    if (to == candidates.size()) break;
-  }
+  };
+  look(0, first);
+  look(first, candidates.size());
 }
 
 int64_t finish(const BoundSearch& search, Query& query, const std::vector<Part*>& parts, int64_t* rows,
