@@ -21,6 +21,8 @@ using kernels::kTileQueries;
 using kernels::read_at;
 
 constexpr int64_t kSample = 4096;
+// Fewer vectors say nothing of axes.
+constexpr size_t kLeastSample = 8;
 // Larger matrices of covariances take many seconds.
 constexpr size_t kMostForAxes = 1600;
 // Axes that hold this share of the variance are enough; more than this share of all axes are no gain.
@@ -66,7 +68,7 @@ int64_t queries_at_once(int64_t n, int threads) {
 // many of them are for the scan.
 std::vector<float> axes_of(const std::vector<float>& sample, size_t width, size_t* scanned) {
   const size_t n = sample.size() / width;
-  if (width > kMostForAxes || n < 2 * static_cast<size_t>(kTileQueries)) return {};
+  if (width > kMostForAxes || n < kLeastSample) return {};
   // LAPACK says so on stderr when covariances overflow.
   double squares = 0;
   for (const float value : sample) squares += static_cast<double>(value) * value;
