@@ -41,6 +41,7 @@ __attribute__((target("avx512f"))) void write(const int32_t* sums, size_t n, con
 }  // namespace
 
 // Tiles 0 to 3: sums of four blocks; 4 and 5: queries and rows; 6 and 7: those of the last, fewer than 64 components.
+// The compiler takes a tile's number as a literal only, hence a line for each.
 __attribute__((target("amx-tile,amx-int8"))) void block_dots_tiles(const uint8_t* codes, size_t m, size_t blocks,
                                                                    const int32_t* squares, const int8_t* queries,
                                                                    size_t n, int32_t* out, size_t out_stride) {
